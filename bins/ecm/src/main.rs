@@ -1,0 +1,3 @@
+//! edge-controller-manager.
+#![forbid(unsafe_code)]
+fn main() {}

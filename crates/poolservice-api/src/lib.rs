@@ -1,0 +1,2 @@
+//! Kubernetes types of the edge load balancer: PoolService, NodePool, well-known keys, condition types
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Tasks of this repository.
+#![forbid(unsafe_code)]
+fn main() {}
