@@ -1,0 +1,218 @@
+//! Instances of ENS, and the release of anything that has an instance id.
+
+use serde::{Deserialize, Serialize};
+
+use super::request::request;
+use super::types::{Page, page};
+use super::wire::{self, text_enum};
+
+text_enum! {
+    /// Running state of an instance.
+    InstanceStatus {
+        /// It runs.
+        Running = "Running",
+        /// Its time is over.
+        Expired = "Expired",
+        /// It is stopped.
+        Stopped = "Stopped",
+    }
+}
+
+/// `DescribeInstances`: one page of the instances that match every filter given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DescribeInstances {
+    /// One edge site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ens_region_id: Option<String>,
+    /// Up to 100 ids.
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "wire::as_json_text",
+        deserialize_with = "wire::from_json_text"
+    )]
+    pub instance_ids: Vec<String>,
+    /// A name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_name: Option<String>,
+    /// A network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_id: Option<String>,
+    /// A vSwitch.
+    #[serde(rename = "VSwitchId", skip_serializing_if = "Option::is_none")]
+    pub vswitch_id: Option<String>,
+    /// A running state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<InstanceStatus>,
+    /// The page, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_number: Option<u32>,
+    /// Rows per page, at most 100; 10 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_size: Option<u32>,
+}
+
+/// An instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "RawInstance")]
+pub struct Instance {
+    /// The id, `i-…`.
+    pub instance_id: String,
+    /// The name.
+    pub instance_name: Option<String>,
+    /// The name that the guest sees.
+    pub host_name: Option<String>,
+    /// Running state.
+    pub status: InstanceStatus,
+    /// The edge site.
+    pub ens_region_id: Option<String>,
+    /// The network.
+    pub network_id: Option<String>,
+    /// The vSwitch.
+    pub vswitch_id: Option<String>,
+    /// All private addresses, each once, in the order of the answer.
+    pub private_ips: Vec<String>,
+    /// All public addresses, each once, in the order of the answer.
+    pub public_ips: Vec<String>,
+}
+
+request!(
+    DescribeInstances,
+    "DescribeInstances",
+    Page<Instance>,
+    |answer| page(answer, "Instances")
+);
+
+/// Addresses stand in up to four places of an answer, not all of them filled.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawInstance {
+    #[serde(deserialize_with = "wire::required")]
+    instance_id: String,
+    #[serde(default, deserialize_with = "wire::text")]
+    instance_name: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    host_name: Option<String>,
+    #[serde(default)]
+    status: InstanceStatus,
+    #[serde(default, deserialize_with = "wire::text")]
+    ens_region_id: Option<String>,
+    #[serde(default)]
+    network_attributes: Option<RawNetwork>,
+    #[serde(default, deserialize_with = "wire::list")]
+    private_ip_addresses: Vec<RawAddress>,
+    #[serde(default, deserialize_with = "wire::list")]
+    inner_ip_address: Vec<String>,
+    #[serde(default, deserialize_with = "wire::list")]
+    network_interfaces: Vec<RawInterface>,
+    #[serde(default, deserialize_with = "wire::list")]
+    public_ip_address: Vec<String>,
+    #[serde(default, deserialize_with = "wire::list")]
+    public_ip_addresses: Vec<RawAddress>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawNetwork {
+    #[serde(default, deserialize_with = "wire::text")]
+    network_id: Option<String>,
+    #[serde(default, rename = "VSwitchId", deserialize_with = "wire::text")]
+    vswitch_id: Option<String>,
+    #[serde(default, deserialize_with = "wire::list")]
+    private_ip_address: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawAddress {
+    #[serde(default, deserialize_with = "wire::text")]
+    ip: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawInterface {
+    #[serde(default, deserialize_with = "wire::text")]
+    primary_ip_address: Option<String>,
+}
+
+impl From<RawInstance> for Instance {
+    fn from(raw: RawInstance) -> Self {
+        let network = raw.network_attributes.unwrap_or_default();
+        let private = network
+            .private_ip_address
+            .into_iter()
+            .chain(
+                raw.private_ip_addresses
+                    .into_iter()
+                    .filter_map(|address| address.ip),
+            )
+            .chain(
+                raw.network_interfaces
+                    .into_iter()
+                    .filter_map(|interface| interface.primary_ip_address),
+            )
+            .chain(raw.inner_ip_address);
+        let public = raw.public_ip_address.into_iter().chain(
+            raw.public_ip_addresses
+                .into_iter()
+                .filter_map(|address| address.ip),
+        );
+        Self {
+            instance_id: raw.instance_id,
+            instance_name: raw.instance_name,
+            host_name: raw.host_name,
+            status: raw.status,
+            ens_region_id: raw.ens_region_id,
+            network_id: network.network_id,
+            vswitch_id: network.vswitch_id,
+            private_ips: distinct(private),
+            public_ips: distinct(public),
+        }
+    }
+}
+
+fn distinct(addresses: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for address in addresses {
+        let address = address.trim();
+        if !address.is_empty() && !seen.iter().any(|known| known == address) {
+            seen.push(address.to_owned());
+        }
+    }
+    seen
+}
+
+/// `ReleaseInstance`: releases an EIP, an ELB or a cloud-disk instance.
+///
+/// Published rate: 50 a second for one user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct ReleaseInstance {
+    /// The id: `eip-…`, `lb-…` or that of an instance.
+    pub instance_id: String,
+}
+
+impl ReleaseInstance {
+    /// Releases the thing with this id.
+    pub fn new(instance_id: impl Into<String>) -> Self {
+        Self {
+            instance_id: instance_id.into(),
+        }
+    }
+}
+
+/// The answer to [`ReleaseInstance`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Released {
+    /// What was released; the documented values name no ELB.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub resource_type: Option<String>,
+    /// The id to give to Alibaba Cloud's support.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub request_id: Option<String>,
+}
+
+request!(ReleaseInstance, "ReleaseInstance", Released);

@@ -1,0 +1,216 @@
+//! Whole lists, collected page by page.
+
+use std::collections::BTreeSet;
+
+use super::eip::{DescribeEnsEipAddresses, Eip};
+use super::ens_api::EnsApi;
+use super::instance::{DescribeInstances, Instance};
+use super::listener::{DescribeLoadBalancerListeners, ListenerProtocol, ListenerSummary};
+use super::load_balancer::{DescribeLoadBalancers, LoadBalancerSummary};
+use super::network::{DescribeNetworks, DescribeVSwitches, Network, VSwitch};
+use super::types::Page;
+use crate::error::Error;
+
+/// Rows per page of most lists: the most that the API takes.
+pub const PAGE_SIZE: u32 = 100;
+/// Rows per page of networks and vSwitches: the most that the API takes there.
+pub const NETWORK_PAGE_SIZE: u32 = 50;
+
+/// A whole list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing<T> {
+    /// The rows, each id once, in the order of the pages.
+    pub items: Vec<T>,
+    /// Whether the total stayed the same over all pages and no row came twice. Where it did not, rows moved between
+    /// pages while they were read and one may be missing: do not conclude from it that something is gone.
+    pub is_stable: bool,
+}
+
+/// Pages are numbered, and the set behind them changes while they are read. What decides the end is therefore an empty
+/// page, or as many rows as the latest total says.
+struct Collector<T, K> {
+    items: Vec<T>,
+    seen: BTreeSet<K>,
+    rows: u64,
+    total: Option<u64>,
+    is_stable: bool,
+}
+
+impl<T, K: Ord> Collector<T, K> {
+    fn new() -> Self {
+        Self {
+            items: Vec::new(),
+            seen: BTreeSet::new(),
+            rows: 0,
+            total: None,
+            is_stable: true,
+        }
+    }
+
+    /// Takes a page; gives whether there may be more.
+    fn take(&mut self, page: Page<T>, wanted_size: u32, key: impl Fn(&T) -> K) -> bool {
+        if self.total.is_some() && self.total != page.total_count {
+            self.is_stable = false;
+        }
+        self.total = page.total_count;
+        let count = u64::try_from(page.items.len()).unwrap_or(u64::MAX);
+        self.rows = self.rows.saturating_add(count);
+        for item in page.items {
+            if self.seen.insert(key(&item)) {
+                self.items.push(item);
+            } else {
+                self.is_stable = false;
+            }
+        }
+        match self.total {
+            _ if count == 0 => false,
+            Some(total) => self.rows < total,
+            // Without a total only a page that is not full tells the end; the cloud may use smaller pages than asked.
+            None => count >= u64::from(page.page_size.unwrap_or(wanted_size).min(wanted_size)),
+        }
+    }
+
+    fn finish(self) -> Listing<T> {
+        let is_stable = self.is_stable && self.total.is_none_or(|total| self.rows >= total);
+        Listing {
+            items: self.items,
+            is_stable,
+        }
+    }
+}
+
+macro_rules! collect {
+    ($(#[$doc:meta])* $name:ident, $method:ident, $request:ty, $row:ty, $key:ty, $size:expr, $key_of:expr) => {
+        $(#[$doc])*
+        ///
+        /// Page number and size of the request are not looked at.
+        ///
+        /// # Errors
+        /// When a page fails: a part of a list is never given as the whole.
+        pub async fn $name<A: EnsApi + ?Sized>(api: &A, filter: &$request) -> Result<Listing<$row>, Error> {
+            let mut request = filter.clone();
+            request.page_size = Some($size);
+            let mut collector = Collector::<$row, $key>::new();
+            for number in 1_u32.. {
+                request.page_number = Some(number);
+                if !collector.take(api.$method(&request).await?, $size, $key_of) {
+                    break;
+                }
+            }
+            Ok(collector.finish())
+        }
+    };
+}
+
+collect!(
+    /// All ELBs that match.
+    load_balancers, describe_load_balancers, DescribeLoadBalancers, LoadBalancerSummary, String, PAGE_SIZE,
+    |row| row.load_balancer_id.clone()
+);
+collect!(
+    /// All listeners of an ELB that match.
+    listeners, describe_listeners, DescribeLoadBalancerListeners, ListenerSummary, (u16, ListenerProtocol), PAGE_SIZE,
+    |row| (row.listener_port, row.protocol.clone())
+);
+collect!(
+    /// All EIPs that match.
+    eips, describe_eips, DescribeEnsEipAddresses, Eip, String, PAGE_SIZE,
+    |row| row.allocation_id.clone()
+);
+collect!(
+    /// All networks that match.
+    networks, describe_networks, DescribeNetworks, Network, String, NETWORK_PAGE_SIZE,
+    |row| row.network_id.clone()
+);
+collect!(
+    /// All vSwitches that match.
+    vswitches, describe_vswitches, DescribeVSwitches, VSwitch, String, NETWORK_PAGE_SIZE,
+    |row| row.vswitch_id.clone()
+);
+collect!(
+    /// All instances that match.
+    instances, describe_instances, DescribeInstances, Instance, String, PAGE_SIZE,
+    |row| row.instance_id.clone()
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(ids: std::ops::Range<u32>, total: Option<u64>) -> Page<u32> {
+        Page {
+            items: ids.collect(),
+            total_count: total,
+            ..Page::default()
+        }
+    }
+
+    fn collect(pages: Vec<Page<u32>>, size: u32) -> (Listing<u32>, usize) {
+        let mut collector = Collector::<u32, u32>::new();
+        let mut read = 0;
+        for page in pages {
+            read += 1;
+            if !collector.take(page, size, |id| *id) {
+                break;
+            }
+        }
+        (collector.finish(), read)
+    }
+
+    #[test]
+    fn all_pages_are_read_and_no_more() {
+        let (list, read) = collect(
+            vec![
+                page(0..10, Some(15)),
+                page(10..15, Some(15)),
+                page(0..1, Some(15)),
+            ],
+            10,
+        );
+        assert_eq!(
+            (list.items, list.is_stable, read),
+            ((0..15).collect(), true, 2)
+        );
+    }
+
+    #[test]
+    fn a_server_with_smaller_pages_than_asked_loses_no_rows() {
+        let (list, _) = collect(
+            vec![
+                page(0..5, Some(12)),
+                page(5..10, Some(12)),
+                page(10..12, Some(12)),
+            ],
+            10,
+        );
+        assert_eq!(list.items.len(), 12);
+        assert!(list.is_stable);
+    }
+
+    #[test]
+    fn a_row_that_moves_to_the_next_page_is_kept_once_and_said() {
+        let (list, _) = collect(vec![page(0..10, Some(12)), page(9..13, Some(13))], 10);
+        assert_eq!(list.items, (0..13).collect::<Vec<_>>());
+        assert!(!list.is_stable);
+    }
+
+    #[test]
+    fn a_total_that_is_too_large_ends_at_the_empty_page_and_is_said() {
+        let (list, read) = collect(
+            vec![
+                page(0..10, Some(20)),
+                page(0..0, Some(20)),
+                page(0..9, Some(20)),
+            ],
+            10,
+        );
+        assert_eq!((list.items.len(), read), (10, 2));
+        assert!(!list.is_stable);
+    }
+
+    #[test]
+    fn without_a_total_a_full_page_asks_for_more() {
+        let (list, read) = collect(vec![page(0..10, None), page(10..13, None)], 10);
+        assert_eq!((list.items.len(), list.is_stable, read), (13, true, 2));
+    }
+}

@@ -1,0 +1,44 @@
+//! Edge sites.
+
+use serde::{Deserialize, Serialize};
+
+use super::request::request;
+use super::types::rows;
+use super::wire;
+
+/// `DescribeEnsRegions`: the edge sites.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DescribeEnsRegions {
+    /// Only this one; all active ones when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ens_region_id: Option<String>,
+}
+
+/// An edge site.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EnsRegion {
+    /// The id, such as `cn-chengdu-telecom`.
+    #[serde(deserialize_with = "wire::required")]
+    pub ens_region_id: String,
+    /// The name, in Chinese.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub name: Option<String>,
+    /// The name, in English.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub en_name: Option<String>,
+    /// The part of the country.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub area: Option<String>,
+    /// The province.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub province: Option<String>,
+}
+
+request!(
+    DescribeEnsRegions,
+    "DescribeEnsRegions",
+    Vec<EnsRegion>,
+    |answer| rows(&answer, "EnsRegions")
+);
