@@ -1,0 +1,707 @@
+//! The table of annotations.
+//!
+//! Where a row says "annotation page", the source is the public documentation of ACK Edge, "Use
+//! annotations to configure ELB instances"; ranges are those of the ENS API reference, actions
+//! CreateLoadBalancer, CreateEipInstance, CreateLoadBalancerTCPListener and
+//! CreateLoadBalancerUDPListener.
+
+use std::fmt;
+
+use poolservice_api::keys as well_known;
+use serde::{Deserialize, Serialize};
+
+use super::Settings;
+use super::parse::{
+    backend_label, backend_weight, ids_by_pool, load_balancer_id, spec, vswitch_id,
+};
+use super::values::{
+    AddressType, DeletionPolicy, EipChargeType, EipInternetChargeType, Isp, PayType, Scheduler,
+    WeightBy,
+};
+
+/// One annotation.
+#[derive(Debug)]
+pub struct Definition {
+    /// Which one.
+    pub setting: Setting,
+    /// The key.
+    pub key: &'static str,
+    /// Another spelling of the key that is accepted.
+    pub alias: Option<&'static str>,
+    /// The cloud resource that it is about.
+    pub resource: &'static str,
+    /// The values that it takes.
+    pub values: Values,
+    /// The value that stands for its absence; `None` where there is no such value.
+    pub default: Option<&'static str>,
+    /// What a change after creation does.
+    pub mutability: Mutability,
+    /// The objects that it may stand on.
+    pub place: Place,
+    /// What it is for, in one line.
+    pub doc: &'static str,
+    /// Where key, values and default come from.
+    pub source: &'static str,
+}
+
+/// The values that an annotation takes, and where a valid one goes.
+#[derive(Debug)]
+pub enum Values {
+    /// A whole number.
+    Number {
+        /// The smallest.
+        min: u32,
+        /// The largest.
+        max: u32,
+        /// The unit, empty where there is none.
+        unit: &'static str,
+        /// Puts the number in its place.
+        set: fn(&mut Settings, u32),
+    },
+    /// One of some words.
+    Word {
+        /// The words.
+        words: &'static [&'static str],
+        /// Puts the word in its place; `None` when it is not one of the words.
+        set: fn(&mut Settings, &str) -> Option<()>,
+    },
+    /// One of two words.
+    Switch {
+        /// The words for off and on.
+        words: [&'static str; 2],
+        /// Puts it in its place.
+        set: fn(&mut Settings, bool),
+    },
+    /// A text of some shape.
+    Text {
+        /// What it looks like.
+        shape: &'static str,
+        /// Puts the text in its place; `None` when it has another shape.
+        set: fn(&mut Settings, &str) -> Option<()>,
+    },
+}
+
+impl Values {
+    /// Sets what `value` asks for, or says `None` and changes nothing when it is not allowed.
+    pub(super) fn apply(&self, settings: &mut Settings, value: &str) -> Option<()> {
+        match self {
+            Self::Number { min, max, set, .. } => {
+                let is_plain = value.bytes().all(|byte| byte.is_ascii_digit());
+                let number = value.parse().ok().filter(|_| is_plain)?;
+                (*min..=*max)
+                    .contains(&number)
+                    .then(|| set(settings, number))
+            }
+            Self::Switch { words, set } => {
+                let on = words.iter().position(|word| *word == value)? == 1;
+                set(settings, on);
+                Some(())
+            }
+            Self::Word { set, .. } | Self::Text { set, .. } => set(settings, value),
+        }
+    }
+}
+
+impl fmt::Display for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number { min, max, unit, .. } => {
+                write!(f, "{min} to {max}")?;
+                if unit.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, " {unit}")
+                }
+            }
+            Self::Word { words, .. } => f.write_str(&words.join(", ")),
+            Self::Switch {
+                words: [off, on], ..
+            } => write!(f, "{on}, {off}"),
+            Self::Text { shape, .. } => f.write_str(shape),
+        }
+    }
+}
+
+/// What a change after creation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutability {
+    /// It is applied in place.
+    Mutable,
+    /// It is refused, and the old value goes on: the Service has to be deleted and made again.
+    Immutable,
+    /// Something else, which the text says.
+    Special(&'static str),
+}
+
+impl fmt::Display for Mutability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mutable => "applied in place",
+            Self::Immutable => "refused",
+            Self::Special(text) => text,
+        })
+    }
+}
+
+/// The objects that an annotation may stand on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The Service; on a PoolService it counts for that pool alone.
+    ServiceOrPoolService,
+    /// The Service only; the text says what to do instead on a PoolService.
+    ServiceOnly(&'static str),
+    /// The PoolService only; the text says what to do instead on a Service.
+    PoolServiceOnly(&'static str),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ServiceOrPoolService => "Service, PoolService",
+            Self::ServiceOnly(_) => "Service",
+            Self::PoolServiceOnly(_) => "PoolService",
+        })
+    }
+}
+
+/// A key under the common prefix of the annotation page.
+macro_rules! page_key {
+    ($name:literal) => {
+        concat!(
+            "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-",
+            $name
+        )
+    };
+}
+
+/// A key that only this project has.
+macro_rules! own_key {
+    ($name:literal) => {
+        concat!("ecm.alibabacloud.com/", $name)
+    };
+}
+
+/// The part of a key after its prefix, as far as the prefix is one that we know.
+pub(super) fn name_of(key: &str) -> &str {
+    key.strip_prefix(well_known::ANNOTATION_PREFIX)
+        .or_else(|| key.split_once('/').map(|(_, name)| name))
+        .unwrap_or(key)
+}
+
+/// Declares the settings with their keys.
+macro_rules! settings {
+    ($($(#[$doc:meta])* $setting:ident $constant:ident = $key:expr,)+) => {
+        /// A row of the table.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Setting { $($(#[$doc])* $setting,)+ }
+
+        impl Setting {
+            /// All settings, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$setting),+];
+
+            /// The key of its annotation.
+            pub const fn key(self) -> &'static str {
+                match self { $(Self::$setting => keys::$constant,)+ }
+            }
+        }
+
+        /// The keys.
+        pub mod keys {
+            $($(#[$doc])* pub const $constant: &str = $key;)+
+        }
+    };
+}
+
+settings! {
+    /// Size of the load balancer.
+    Spec SPEC = page_key!("spec"),
+    /// How the load balancer is paid.
+    PayType PAY_TYPE = page_key!("pay-type"),
+    /// Internet or intranet address.
+    AddressType ADDRESS_TYPE = page_key!("address-type"),
+    /// The load balancer's vSwitch.
+    VswitchId VSWITCH_ID = page_key!("vswitch-id"),
+    /// Whether the load balancer is the user's.
+    ManagedByUser MANAGED_BY_USER = page_key!("managed-by-user"),
+    /// The user's load balancer of one pool.
+    Id ID = page_key!("id"),
+    /// The user's load balancers of all pools.
+    LoadBalancerIds LOAD_BALANCER_IDS = own_key!("loadbalancer-ids"),
+    /// Bandwidth of the EIP.
+    EipBandwidth EIP_BANDWIDTH = page_key!("eip-bandwidth"),
+    /// Carrier of the EIP.
+    EipIsp EIP_ISP = page_key!("eip-isp"),
+    /// How the EIP is paid.
+    EipInstanceChargeType EIP_INSTANCE_CHARGE_TYPE = page_key!("eip-instance-charge-type"),
+    /// How the traffic of the EIP is paid.
+    EipInternetChargeType EIP_INTERNET_CHARGE_TYPE = page_key!("eip-internet-charge-type"),
+    /// Which nodes are backends.
+    BackendLabel BACKEND_LABEL = page_key!("backend-label"),
+    /// Weights of backends.
+    BackendWeight BACKEND_WEIGHT = page_key!("backend-weight"),
+    /// Whether cordoned nodes leave.
+    RemoveUnscheduledBackend REMOVE_UNSCHEDULED_BACKEND = page_key!("remove-unscheduled-backend"),
+    /// Which backend gets the next connection.
+    Scheduler SCHEDULER = page_key!("scheduler"),
+    /// How long a client stays with its backend.
+    PersistenceTimeout PERSISTENCE_TIMEOUT = page_key!("persistence-timeout"),
+    /// How long an idle connection is kept.
+    EstablishedTimeout ESTABLISHED_TIMEOUT = page_key!("established-timeout"),
+    /// Successes that bring a backend back.
+    HealthyThreshold HEALTHY_THRESHOLD = page_key!("healthy-threshold"),
+    /// Failures that take a backend out.
+    UnhealthyThreshold UNHEALTHY_THRESHOLD = page_key!("unhealthy-threshold"),
+    /// Time between two health checks.
+    HealthCheckInterval HEALTH_CHECK_INTERVAL = page_key!("health-check-interval"),
+    /// How long a health check waits.
+    HealthCheckConnectTimeout HEALTH_CHECK_CONNECT_TIMEOUT = page_key!("health-check-connect-timeout"),
+    /// Where a health check connects to.
+    HealthCheckConnectPort HEALTH_CHECK_CONNECT_PORT = page_key!("health-check-connect-port"),
+    /// Whether foreign listeners are taken over.
+    ForceOverrideListeners FORCE_OVERRIDE_LISTENERS = "service.openyurt.io/elb-force-override-listeners",
+    /// What deletion does to our load balancer.
+    DeletionPolicy DELETION_POLICY = own_key!("deletion-policy"),
+    /// What deletion does to a user's load balancer.
+    CleanupOnDelete CLEANUP_ON_DELETE = own_key!("cleanup-on-delete"),
+    /// Whether resources of our name are taken over.
+    Adopt ADOPT = own_key!("adopt"),
+    /// How long a leaving backend stays.
+    DrainSeconds DRAIN_SECONDS = own_key!("drain-seconds"),
+    /// What weights follow.
+    WeightBy WEIGHT_BY = own_key!("weight-by"),
+    /// Whether the cloud is left as it is.
+    Paused PAUSED = poolservice_api::keys::PAUSED,
+}
+
+/// The load balancer specs of the annotation page and of the ENS documentation, "What is ELB",
+/// smallest first.
+pub const DOCUMENTED_SPECS: &[&str] = &[
+    "elb.s1.small",
+    "elb.s2.small",
+    "elb.s2.medium",
+    "elb.s3.small",
+    "elb.s3.medium",
+];
+
+const PAGE: &str = "annotation page";
+const API: &str = "ENS API";
+const OWN: &str = "this project";
+const SWITCH: [&str; 2] = ["false", "true"];
+
+/// How a row starts: what most rows have in common.
+const fn row(setting: Setting, resource: &'static str, values: Values) -> Definition {
+    Definition {
+        setting,
+        key: setting.key(),
+        alias: None,
+        resource,
+        values,
+        default: None,
+        mutability: Mutability::Mutable,
+        place: Place::ServiceOrPoolService,
+        doc: "",
+        source: PAGE,
+    }
+}
+
+/// Every annotation that configures a load balancer.
+pub static DEFINITIONS: &[Definition] = &[
+    Definition {
+        default: Some("elb.s2.small"),
+        mutability: Mutability::Immutable,
+        doc: "Size of the load balancer: a spec that DescribeLoadBalancerSpec lists.",
+        ..row(
+            Setting::Spec,
+            "ELB",
+            Values::Text {
+                shape: "elb.s1.small, elb.s2.small, elb.s2.medium, elb.s3.small, elb.s3.medium",
+                set: spec,
+            },
+        )
+    },
+    Definition {
+        default: Some("PostPaid"),
+        mutability: Mutability::Immutable,
+        doc: "How the load balancer is paid.",
+        ..row(
+            Setting::PayType,
+            "ELB",
+            Values::Word {
+                words: PayType::WORDS,
+                set: |s, v| PayType::parse(v).map(|v| s.pay_type = v),
+            },
+        )
+    },
+    Definition {
+        default: Some("internet"),
+        mutability: Mutability::Immutable,
+        doc: "Whether clients come from the Internet, through an EIP, or from the network of the pool.",
+        ..row(
+            Setting::AddressType,
+            "ELB, EIP",
+            Values::Word {
+                words: AddressType::WORDS,
+                set: |s, v| AddressType::parse(v).map(|v| s.address_type = v),
+            },
+        )
+    },
+    Definition {
+        mutability: Mutability::Immutable,
+        doc: "The vSwitch of the load balancer, one of the pool's network. Without it, the first one \
+              that the pool names and the cloud shows.",
+        source: API,
+        ..row(
+            Setting::VswitchId,
+            "ELB",
+            Values::Text {
+                shape: "vsw-...",
+                set: vswitch_id,
+            },
+        )
+    },
+    Definition {
+        default: Some("false"),
+        mutability: Mutability::Special("refused while the load balancer exists"),
+        doc: "Whether to use load balancers that you made. They and their EIPs are never changed or released.",
+        ..row(
+            Setting::ManagedByUser,
+            "ELB",
+            Values::Switch {
+                words: SWITCH,
+                set: |s, on| s.managed_by_user = on,
+            },
+        )
+    },
+    Definition {
+        mutability: Mutability::Special("refused while the load balancer exists"),
+        place: Place::PoolServiceOnly(
+            "only a PoolService has it, because each pool has a load balancer of its own: use `kubectl \
+             annotate ps`, or ecm.alibabacloud.com/loadbalancer-ids: pool=lb-...,pool=lb-... on the Service",
+        ),
+        doc: "Your load balancer for this pool; needs managed-by-user.",
+        ..row(
+            Setting::Id,
+            "ELB",
+            Values::Text {
+                shape: "lb-...",
+                set: load_balancer_id,
+            },
+        )
+    },
+    Definition {
+        mutability: Mutability::Special("refused while the load balancer exists"),
+        place: Place::ServiceOnly(
+            "only a Service has it: on a PoolService use \
+             service.beta.kubernetes.io/alibaba-cloud-loadbalancer-id: lb-...",
+        ),
+        doc: "Your load balancers, by pool; needs managed-by-user. The id on a PoolService counts before it.",
+        source: OWN,
+        ..row(
+            Setting::LoadBalancerIds,
+            "ELB",
+            Values::Text {
+                shape: "pool=lb-...,pool=lb-...",
+                set: ids_by_pool,
+            },
+        )
+    },
+    Definition {
+        default: Some("10"),
+        doc: "Bandwidth of the EIP; it can go up and down.",
+        ..row(
+            Setting::EipBandwidth,
+            "EIP",
+            Values::Number {
+                min: 5,
+                max: 10_000,
+                unit: "Mbit/s",
+                set: |s, n| s.eip_bandwidth = n,
+            },
+        )
+    },
+    Definition {
+        mutability: Mutability::Immutable,
+        doc: "Carrier of the EIP. Without it, the region decides.",
+        ..row(
+            Setting::EipIsp,
+            "EIP",
+            Values::Word {
+                words: Isp::WORDS,
+                set: |s, v| Isp::parse(v).map(|v| s.eip_isp = Some(v)),
+            },
+        )
+    },
+    Definition {
+        default: Some("PostPaid"),
+        mutability: Mutability::Immutable,
+        doc: "How the EIP is paid.",
+        ..row(
+            Setting::EipInstanceChargeType,
+            "EIP",
+            Values::Word {
+                words: EipChargeType::WORDS,
+                set: |s, v| EipChargeType::parse(v).map(|v| s.eip_instance_charge_type = v),
+            },
+        )
+    },
+    Definition {
+        default: Some("95BandwidthByMonth"),
+        mutability: Mutability::Immutable,
+        doc: "How the traffic of the EIP is paid.",
+        ..row(
+            Setting::EipInternetChargeType,
+            "EIP",
+            Values::Word {
+                words: EipInternetChargeType::WORDS,
+                set: |s, v| EipInternetChargeType::parse(v).map(|v| s.eip_internet_charge_type = v),
+            },
+        )
+    },
+    Definition {
+        doc: "Only nodes with all of these labels are backends.",
+        ..row(
+            Setting::BackendLabel,
+            "backends",
+            Values::Text {
+                shape: "key=value,key=value over node labels",
+                set: backend_label,
+            },
+        )
+    },
+    Definition {
+        default: Some("base=100"),
+        doc: "Weights of backends: of all nodes (base), and of single nodes by name. 0 takes no traffic.",
+        ..row(
+            Setting::BackendWeight,
+            "backends",
+            Values::Text {
+                shape: "base=N,<node>=N with N from 0 to 100",
+                set: backend_weight,
+            },
+        )
+    },
+    Definition {
+        default: Some("off"),
+        doc: "Whether a cordoned node leaves the backends.",
+        source: "kubernetes/cloud-provider-alibaba-cloud v2.8",
+        ..row(
+            Setting::RemoveUnscheduledBackend,
+            "backends",
+            Values::Switch {
+                words: ["off", "on"],
+                set: |s, on| s.remove_unscheduled_backend = on,
+            },
+        )
+    },
+    Definition {
+        default: Some("rr"),
+        doc: "Which backend gets the next connection. Where the cloud refuses one, ListenersReady says so.",
+        ..row(
+            Setting::Scheduler,
+            "listeners",
+            Values::Word {
+                words: Scheduler::WORDS,
+                set: |s, v| Scheduler::parse(v).map(|v| s.scheduler = v),
+            },
+        )
+    },
+    Definition {
+        default: Some("0"),
+        doc: "How long a client stays with its backend; 0 is off.",
+        ..row(
+            Setting::PersistenceTimeout,
+            "TCP listeners",
+            Values::Number {
+                min: 0,
+                max: 3600,
+                unit: "s",
+                set: |s, n| s.persistence_timeout = n,
+            },
+        )
+    },
+    Definition {
+        default: Some("500"),
+        doc: "How long an idle connection is kept.",
+        ..row(
+            Setting::EstablishedTimeout,
+            "listeners",
+            Values::Number {
+                min: 10,
+                max: 900,
+                unit: "s",
+                set: |s, n| s.established_timeout = n,
+            },
+        )
+    },
+    Definition {
+        default: Some("3"),
+        doc: "Successful health checks in a row that bring a backend back.",
+        ..row(
+            Setting::HealthyThreshold,
+            "listeners",
+            Values::Number {
+                min: 2,
+                max: 10,
+                unit: "",
+                set: |s, n| s.health_check.healthy_threshold = n,
+            },
+        )
+    },
+    Definition {
+        default: Some("3"),
+        doc: "Failed health checks in a row that take a backend out.",
+        ..row(
+            Setting::UnhealthyThreshold,
+            "listeners",
+            Values::Number {
+                min: 2,
+                max: 10,
+                unit: "",
+                set: |s, n| s.health_check.unhealthy_threshold = n,
+            },
+        )
+    },
+    Definition {
+        alias: Some(page_key!("check-interval")),
+        default: Some("2"),
+        doc: "Time between two health checks.",
+        source: "annotation page; range: ENS API",
+        ..row(
+            Setting::HealthCheckInterval,
+            "listeners",
+            Values::Number {
+                min: 1,
+                max: 50,
+                unit: "s",
+                set: |s, n| s.health_check.interval = n,
+            },
+        )
+    },
+    Definition {
+        default: Some("5"),
+        doc: "How long a health check waits for an answer. The cloud waits for the interval where that is longer.",
+        ..row(
+            Setting::HealthCheckConnectTimeout,
+            "listeners",
+            Values::Number {
+                min: 1,
+                max: 300,
+                unit: "s",
+                set: |s, n| s.health_check.connect_timeout = n,
+            },
+        )
+    },
+    Definition {
+        doc: "The port that health checks connect to. Without it, the port of the backend.",
+        source: API,
+        ..row(
+            Setting::HealthCheckConnectPort,
+            "listeners",
+            Values::Number {
+                min: 1,
+                max: 65_535,
+                unit: "",
+                set: |s, n| s.health_check.connect_port = u16::try_from(n).ok(),
+            },
+        )
+    },
+    Definition {
+        default: Some("false"),
+        mutability: Mutability::Special("taken over when turned on; never handed back"),
+        doc: "Whether a listener of somebody else on a wanted port of your load balancer is taken over.",
+        ..row(
+            Setting::ForceOverrideListeners,
+            "listeners of a user's ELB",
+            Values::Switch {
+                words: SWITCH,
+                set: |s, on| s.force_override_listeners = on,
+            },
+        )
+    },
+    Definition {
+        default: Some("delete"),
+        doc: "Whether load balancer and EIP are released when the PoolService is deleted, or left and paid for.",
+        source: OWN,
+        ..row(
+            Setting::DeletionPolicy,
+            "ELB, EIP",
+            Values::Word {
+                words: DeletionPolicy::WORDS,
+                set: |s, v| DeletionPolicy::parse(v).map(|v| s.deletion_policy = v),
+            },
+        )
+    },
+    Definition {
+        default: Some("false"),
+        doc: "Whether our listeners and backends leave your load balancer when the PoolService is deleted.",
+        source: OWN,
+        ..row(
+            Setting::CleanupOnDelete,
+            "user's ELB",
+            Values::Switch {
+                words: SWITCH,
+                set: |s, on| s.cleanup_on_delete = on,
+            },
+        )
+    },
+    Definition {
+        default: Some("false"),
+        mutability: Mutability::Special("acts only while there is nothing recorded yet"),
+        place: Place::PoolServiceOnly(
+            "only a PoolService has it, because taking over is decided one by one: use `kubectl annotate ps`",
+        ),
+        doc: "Whether a load balancer and an EIP that bear our name, but are not recorded as ours, are \
+              taken over. They are then released like our own.",
+        source: OWN,
+        ..row(
+            Setting::Adopt,
+            "ELB, EIP",
+            Values::Switch {
+                words: SWITCH,
+                set: |s, on| s.adopt = on,
+            },
+        )
+    },
+    Definition {
+        default: Some("0"),
+        doc: "How long a leaving backend stays with weight 0, so that its connections can end.",
+        source: OWN,
+        ..row(
+            Setting::DrainSeconds,
+            "backends",
+            Values::Number {
+                min: 0,
+                max: 900,
+                unit: "s",
+                set: |s, n| s.drain_seconds = n,
+            },
+        )
+    },
+    Definition {
+        default: Some("node"),
+        doc: "Whether the weight of a backend is the node's, or follows its ready pods (with \
+              externalTrafficPolicy: Local only).",
+        source: OWN,
+        ..row(
+            Setting::WeightBy,
+            "backends",
+            Values::Word {
+                words: WeightBy::WORDS,
+                set: |s, v| WeightBy::parse(v).map(|v| s.weight_by = v),
+            },
+        )
+    },
+    Definition {
+        default: Some("false"),
+        doc: "Stops every write to the cloud. It may also stand on a NodePool, for all that is in it.",
+        source: OWN,
+        ..row(
+            Setting::Paused,
+            "everything",
+            Values::Switch {
+                words: SWITCH,
+                set: |s, on| s.paused = on,
+            },
+        )
+    },
+];
