@@ -1,1 +1,284 @@
-//! (being written)
+//! What the cloud should hold for one PoolService: the desired state as a value.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use poolservice_api::keys;
+use crate::annotations::{self, AddressType, DeletionPolicy, Fault, Setting, UnknownKey};
+use crate::backends;
+use crate::conditions::{ConditionType, Reason, Refusal};
+use crate::listeners;
+use crate::naming::StackName;
+use crate::placement::{self, PlacementRequest};
+use crate::snapshot::{Identity, PoolService, Service, Snapshot};
+
+/// What should become of the cloud resources of one PoolService.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Desired {
+    /// They should be as the stack says.
+    Stack(Box<Stack>),
+    /// They should go, because the PoolService is being deleted. For no other reason are cloud
+    /// resources released (behaviour 8.1).
+    Release(Release),
+    /// They stay as they are, whatever that is; the refusals say why.
+    Hold(Vec<Refusal>),
+}
+
+/// One load balancer with its EIP, listeners and backends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stack {
+    /// What the names are made of.
+    pub name: StackName,
+    /// Where the pool is.
+    pub placement: PlacementRequest,
+    /// Whose load balancer it is.
+    pub source: Source,
+    /// The load balancer that we would create.
+    pub load_balancer: LoadBalancer,
+    /// The EIP that we would create; `None` for an intranet address.
+    pub eip: Option<Eip>,
+    /// The listeners, by port and protocol.
+    pub listeners: Vec<listeners::Listener>,
+    /// The ports that get none.
+    pub refused_ports: Vec<listeners::Refusal>,
+    /// The backends.
+    pub backends: backends::Wanted,
+    /// Servers that other PoolServices hold on the same user's load balancer.
+    pub held_by_others: BTreeSet<String>,
+    /// Whether listeners of somebody else on a user's load balancer are taken over.
+    pub force_override_listeners: bool,
+    /// Whether a load balancer or EIP that bears our name is taken over.
+    pub adopt: bool,
+    /// Annotations that cannot be used. Before creation nothing is created; afterwards those
+    /// settings keep the values that the cloud has.
+    pub faults: Vec<Fault>,
+    /// What people should know although nothing is refused.
+    pub notices: Vec<Notice>,
+}
+
+impl Stack {
+    /// Whether the value of this setting is to be left as the cloud has it.
+    pub fn keeps(&self, setting: Setting) -> bool {
+        self.faults.iter().any(|fault| fault.setting == setting)
+    }
+}
+
+/// Whose load balancer a stack uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// One that we create and release.
+    Managed,
+    /// One of the user's; `None` while nobody has said which (behaviour 4.7).
+    User {
+        /// `lb-...`.
+        id: Option<String>,
+    },
+}
+
+/// The parameters of CreateLoadBalancer that people choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadBalancer {
+    /// `LoadBalancerSpec`.
+    pub spec: String,
+    /// `PayType`.
+    pub pay_type: String,
+    /// A vSwitch that was asked for by name; else one of the placement's.
+    pub vswitch: Option<String>,
+}
+
+/// The parameters of CreateEipInstance that people choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Eip {
+    /// Mbit/s.
+    pub bandwidth: u32,
+    /// The carrier; the node's default where nobody asked.
+    pub isp: Option<String>,
+    /// `InstanceChargeType`.
+    pub instance_charge_type: String,
+    /// `InternetChargeType`.
+    pub internet_charge_type: String,
+    /// `Tag.N`, which prove whose it is.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Keys of the tags on our EIPs.
+pub mod tags {
+    /// The cluster id.
+    pub const CLUSTER_ID: &str = "ecm-cluster-id";
+    /// UID of the cluster's namespace `kube-system`.
+    pub const CLUSTER_UID: &str = "ecm-cluster-uid";
+    /// UID of the PoolService.
+    pub const POOL_SERVICE_UID: &str = "ecm-poolservice-uid";
+}
+
+/// How to let go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Whether our load balancer and EIP are released or left standing.
+    pub policy: DeletionPolicy,
+    /// Whether our listeners and backends leave a user's load balancer.
+    pub cleanup: bool,
+    /// Servers that other PoolServices hold on the same user's load balancer: they stay.
+    pub held_by_others: BTreeSet<String>,
+}
+
+/// Something to say once that refuses nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// A key under our prefixes that nobody knows.
+    UnknownAnnotation(UnknownKey),
+    /// A field of the Service that this load balancer cannot honour (behaviour 6.4).
+    IgnoredField {
+        /// The field's path.
+        field: String,
+        /// What happens instead.
+        instead: String,
+    },
+    /// A node that people may expect among the backends, and why it is not.
+    NodeLeftOut(backends::LeftOut),
+}
+
+/// What the cloud should hold for the PoolService of a snapshot at `now`, seconds since 1970.
+pub fn desired(snapshot: &Snapshot, identity: &Identity, now: i64) -> Desired {
+    let ps = &snapshot.pool_service;
+    if ps.deleting {
+        return Desired::Release(release(snapshot));
+    }
+    let (service, pool) = match (&snapshot.service, &snapshot.pool) {
+        (Some(service), Some(pool)) => (service, pool),
+        (service, _) => return Desired::Hold(vec![missing_parent(ps, service.is_none())]),
+    };
+    let parsed = annotations::parse(&service.annotations, &ps.annotations);
+    let settings = &parsed.settings;
+    let mut refusals = Vec::new();
+    let placement = match placement::from_annotations(&pool.name, &pool.annotations) {
+        Ok(placement) => Some(placement),
+        Err(fault) => {
+            refusals.push(Refusal::new(ConditionType::Accepted, fault.reason(), fault.to_string()));
+            None
+        }
+    };
+    if !service.source_ranges.is_empty() {
+        refusals.push(Refusal::new(
+            ConditionType::Accepted,
+            Reason::UnsupportedField,
+            format!(
+                "spec.loadBalancerSourceRanges ({}) cannot be enforced by this load balancer: \
+                 remove it to say that everybody may connect",
+                service.source_ranges.join(", ")
+            ),
+        ));
+    }
+    let id = settings.load_balancer_id(&pool.name);
+    if id.is_some() && !settings.managed_by_user {
+        refusals.push(Refusal::new(
+            ConditionType::Accepted,
+            Reason::ManagedByUserRequired,
+            format!(
+                "{} names a load balancer, but {} is not \"true\"",
+                annotations::keys::ID,
+                annotations::keys::MANAGED_BY_USER
+            ),
+        ));
+    }
+    if settings.paused_by(&pool.annotations) {
+        refusals.push(Refusal::new(
+            ConditionType::InSync,
+            Reason::Paused,
+            format!("{} is \"true\": the cloud is left as it is", keys::PAUSED),
+        ));
+    }
+    let (Some(placement), true) = (placement, refusals.is_empty()) else {
+        return Desired::Hold(refusals);
+    };
+    let name = StackName {
+        service: service.key.name.clone(),
+        namespace: service.key.namespace.clone(),
+        pool: pool.name.clone(),
+        cluster: identity.cluster_id.clone(),
+    };
+    let (wanted_listeners, refused_ports) = listeners::wanted(&service.ports, &name, settings);
+    let wanted_backends = backends::wanted(snapshot, settings, now);
+    let notices = notices(service, &parsed.unknown, &wanted_backends);
+    Desired::Stack(Box::new(Stack {
+        placement,
+        source: if settings.managed_by_user {
+            Source::User { id: id.map(str::to_owned) }
+        } else {
+            Source::Managed
+        },
+        load_balancer: LoadBalancer {
+            spec: settings.spec.clone(),
+            pay_type: settings.pay_type.as_str().to_owned(),
+            vswitch: settings.vswitch_id.clone(),
+        },
+        eip: (settings.address_type == AddressType::Internet).then(|| Eip {
+            bandwidth: settings.eip_bandwidth,
+            isp: settings.eip_isp.map(|isp| isp.as_str().to_owned()),
+            instance_charge_type: settings.eip_instance_charge_type.as_str().to_owned(),
+            internet_charge_type: settings.eip_internet_charge_type.as_str().to_owned(),
+            tags: BTreeMap::from([
+                (tags::CLUSTER_ID.to_owned(), identity.cluster_id.clone()),
+                (tags::CLUSTER_UID.to_owned(), identity.cluster_uid.clone()),
+                (tags::POOL_SERVICE_UID.to_owned(), ps.uid.clone()),
+            ]),
+        }),
+        listeners: wanted_listeners,
+        refused_ports,
+        backends: wanted_backends,
+        held_by_others: snapshot.held_by_others.iter().cloned().collect(),
+        force_override_listeners: settings.force_override_listeners,
+        adopt: settings.adopt,
+        faults: parsed.faults,
+        notices,
+        name,
+    }))
+}
+
+/// Deleting needs no valid annotation: what cannot be read has its default.
+fn release(snapshot: &Snapshot) -> Release {
+    let none = BTreeMap::new();
+    let service = snapshot.service.as_ref().map_or(&none, |s| &s.annotations);
+    let settings = annotations::parse(service, &snapshot.pool_service.annotations).settings;
+    Release {
+        policy: settings.deletion_policy,
+        cleanup: settings.cleanup_on_delete,
+        held_by_others: snapshot.held_by_others.iter().cloned().collect(),
+    }
+}
+
+fn missing_parent(ps: &PoolService, service: bool) -> Refusal {
+    let (reason, kind, name) = if service {
+        (Reason::ServiceMissing, "Service", ps.service.as_deref())
+    } else {
+        (Reason::NodePoolMissing, "NodePool", ps.pool.as_deref())
+    };
+    let message = match name {
+        Some(name) => format!("{kind} {name} does not exist: the cloud is left as it is"),
+        None => format!("neither a label nor an owner says which {kind} this belongs to"),
+    };
+    Refusal::new(ConditionType::Accepted, reason, message)
+}
+
+fn notices(service: &Service, unknown: &[UnknownKey], backends: &backends::Wanted) -> Vec<Notice> {
+    let ignored = |field: &str, instead: &str| Notice::IgnoredField {
+        field: field.to_owned(),
+        instead: instead.to_owned(),
+    };
+    let mut notices: Vec<Notice> = unknown.iter().cloned().map(Notice::UnknownAnnotation).collect();
+    if service.client_ip_affinity {
+        notices.push(ignored(
+            "spec.sessionAffinity",
+            "use the annotation for the persistence timeout or the scheduler sch",
+        ));
+    }
+    if service.load_balancer_ip.is_some() {
+        notices.push(ignored("spec.loadBalancerIP", "each pool's EIP has the address that the cloud gives"));
+    }
+    if service.wants_ipv6 {
+        notices.push(ignored("spec.ipFamilies", "only IPv4 addresses are published"));
+    }
+    notices.extend(backends.left_out.iter().cloned().map(Notice::NodeLeftOut));
+    notices
+}

@@ -1,1 +1,316 @@
-//! (being written)
+//! The ledger: what this controller recorded about the cloud resources of one PoolService
+//! (behaviour 5.3).
+//!
+//! It is one JSON annotation on the PoolService. Everything that costs money is in it before it
+//! is used: the intent to create before the create call, the id before any later write. Nothing
+//! that is not in it is ever released.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::placement::Placement;
+
+/// The version that this code writes.
+pub const VERSION: u32 = 1;
+
+/// Most backends of a user's load balancer that are recorded (behaviour 5.3).
+pub const MAX_BACKENDS: usize = 4000;
+
+/// What was recorded about the cloud resources of one PoolService.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ledger {
+    /// Layout version; a newer one than [`VERSION`] is not read.
+    pub version: u32,
+    /// Grows by one with every write.
+    pub sequence: u64,
+    /// UID of the PoolService that it was written for. A copied ledger has another's.
+    pub pool_service_uid: String,
+    /// Cluster id at the first write; names bear it.
+    pub cluster_id: String,
+    /// UID of namespace `kube-system` at the first write.
+    pub cluster_uid: String,
+    /// The Service's name.
+    pub service: String,
+    /// The pool's name.
+    pub pool: String,
+    /// Where the resources are. Nothing later needs the pool.
+    pub placement: Placement,
+    /// The load balancer.
+    pub load_balancer: Record,
+    /// The EIP; `None` where none was ever wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eip: Option<Record>,
+    /// Server ids that we attached to a user's load balancer. Empty on one of our own, where the
+    /// whole list is ours.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub backends: BTreeSet<String>,
+}
+
+/// What was recorded about one load balancer or EIP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// How we came by it; decides who may release it.
+    pub owner: Owner,
+    /// The cloud's id, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// All names that we gave it or may have given it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub names: BTreeSet<String>,
+    /// Counts the creates, so that each has a ClientToken of its own.
+    #[serde(default)]
+    pub attempt: u32,
+    /// The create that is not resolved yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// The parameters of the create that made it; what of them cannot be changed is compared with
+    /// what is wanted now.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub created_with: BTreeMap<String, String>,
+    /// When it was first seen to be gone, seconds since 1970; a second look 30 s later decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_since: Option<i64>,
+    /// Whether its release was accepted by the cloud.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub releasing: bool,
+}
+
+/// How we came by a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Owner {
+    /// We created it, and release it.
+    Created,
+    /// It bore our name and the user let us take it over; we release it.
+    Adopted,
+    /// The user's. Never released.
+    User,
+}
+
+/// A create call that was, or is about to be, sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Intent {
+    /// The ClientToken.
+    pub token: String,
+    /// Every parameter, so that a repeat sends the same bytes.
+    pub parameters: BTreeMap<String, String>,
+    /// When it was first sent, seconds since 1970.
+    pub first_sent: i64,
+    /// Whether it may have been sent more than once: then a refusal proves nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeated: bool,
+}
+
+/// Seconds during which an unresolved create is repeated with its ClientToken. The service keeps
+/// a token for 600 s (SDK text of CreateLoadBalancer); two minutes are left for the call itself.
+pub const REPEAT_FOR: i64 = 8 * 60;
+
+/// Seconds after which a complete list decides about an unresolved create: the service has
+/// forgotten the token, and whatever it made is listed.
+pub const DECIDE_AFTER: i64 = 15 * 60;
+
+/// Tolerance between our clock and the cloud's, in seconds, where a create time is compared with
+/// an intent.
+pub const CLOCK_TOLERANCE: i64 = 2 * 60;
+
+/// What the annotation of a PoolService says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// There is none, and no finalizer: nothing was ever written to the cloud.
+    None,
+    /// A ledger that is this PoolService's own.
+    Current(Box<Ledger>),
+    /// The finalizer is there, a readable ledger is not. Nothing is created, released or let go.
+    Lost(Loss),
+}
+
+/// Why a ledger cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Loss {
+    /// The finalizer is on the PoolService, the annotation is not.
+    #[error("the finalizer is there, the ledger is not")]
+    Missing,
+    /// The annotation is not a ledger.
+    #[error("the ledger cannot be read: {0}")]
+    Unreadable(String),
+    /// The annotation is a ledger of a layout that this version does not know.
+    #[error("the ledger has version {0}, this program reads version {VERSION}")]
+    Version(u32),
+}
+
+impl State {
+    /// The ledger, when there is one to use.
+    pub fn current(&self) -> Option<&Ledger> {
+        match self {
+            Self::Current(ledger) => Some(ledger),
+            Self::None | Self::Lost(_) => None,
+        }
+    }
+}
+
+/// Reads the ledger annotation of the PoolService `uid`. A ledger with another PoolService's UID
+/// was copied along with the object: it is not ours and counts as missing.
+pub fn read(annotation: Option<&str>, uid: &str, has_finalizer: bool) -> State {
+    let missing = || if has_finalizer { State::Lost(Loss::Missing) } else { State::None };
+    let Some(text) = annotation else {
+        return missing();
+    };
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let unreadable = |error: &serde_json::Error| {
+        // Without the finalizer nothing was made: what stands there is not ours to care about.
+        if has_finalizer { State::Lost(Loss::Unreadable(error.to_string())) } else { State::None }
+    };
+    match serde_json::from_str::<Version>(text) {
+        Err(error) => return unreadable(&error),
+        Ok(Version { version }) if version != VERSION => return State::Lost(Loss::Version(version)),
+        Ok(_) => {}
+    }
+    match serde_json::from_str::<Ledger>(text) {
+        Err(error) => unreadable(&error),
+        Ok(ledger) if ledger.pool_service_uid != uid => missing(),
+        Ok(ledger) => State::Current(Box::new(ledger)),
+    }
+}
+
+/// The annotation's text.
+///
+/// # Errors
+/// None that the types allow; serde's signature has one.
+pub fn write(ledger: &Ledger) -> Result<String, serde_json::Error> {
+    serde_json::to_string(ledger)
+}
+
+impl Record {
+    /// A record of a resource that is about to be created.
+    pub fn planned(names: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            owner: Owner::Created,
+            id: None,
+            names: names.into_iter().collect(),
+            attempt: 0,
+            intent: None,
+            created_with: BTreeMap::new(),
+            gone_since: None,
+            releasing: false,
+        }
+    }
+
+    /// A record of a resource that a user named.
+    pub fn users(id: impl Into<String>) -> Self {
+        Self { owner: Owner::User, id: Some(id.into()), ..Self::planned([]) }
+    }
+
+    /// Whether this controller may release it.
+    pub fn is_ours(&self) -> bool {
+        matches!(self.owner, Owner::Created | Owner::Adopted)
+    }
+
+    /// Takes the id that a create returned.
+    pub fn resolve(&mut self, id: impl Into<String>) {
+        self.id = Some(id.into());
+        if let Some(intent) = self.intent.take() {
+            self.created_with = intent.parameters;
+        }
+        self.gone_since = None;
+    }
+}
+
+impl Intent {
+    /// What may be done about the create at `now`.
+    pub fn stage(&self, now: i64) -> IntentStage {
+        let age = now.saturating_sub(self.first_sent);
+        if age < REPEAT_FOR {
+            IntentStage::Repeat
+        } else if age < DECIDE_AFTER {
+            IntentStage::Wait { seconds: DECIDE_AFTER - age }
+        } else {
+            IntentStage::Decide
+        }
+    }
+}
+
+/// What may be done about a create whose answer is not known (behaviour 5.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntentStage {
+    /// Send it again: the ClientToken makes it the same create.
+    Repeat,
+    /// The token may be forgotten, the list may lag: neither repeat nor decide.
+    Wait {
+        /// Seconds until [`IntentStage::Decide`].
+        seconds: i64,
+    },
+    /// A complete list that began after this decides.
+    Decide,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger() -> Ledger {
+        Ledger {
+            version: VERSION,
+            sequence: 3,
+            pool_service_uid: "uid-1".into(),
+            cluster_id: "c1".into(),
+            cluster_uid: "cu".into(),
+            service: "cube-svc".into(),
+            pool: "np-heifei".into(),
+            placement: Placement {
+                region: "cn-hefei".into(),
+                network: "n-heifei".into(),
+                vswitch: "vsw-heifei-1".into(),
+            },
+            load_balancer: Record::planned(["k8s/a/b/c/d".to_owned()]),
+            eip: None,
+            backends: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn rule_5_3_what_is_written_is_read_back() {
+        let text = write(&ledger()).unwrap();
+        assert_eq!(read(Some(&text), "uid-1", true), State::Current(Box::new(ledger())));
+    }
+
+    #[test]
+    fn rule_5_3_a_copied_ledger_is_not_trusted() {
+        let text = write(&ledger()).unwrap();
+        assert_eq!(read(Some(&text), "uid-2", false), State::None);
+        assert_eq!(read(Some(&text), "uid-2", true), State::Lost(Loss::Missing));
+    }
+
+    #[test]
+    fn rule_5_3_a_finalizer_without_a_readable_ledger_is_a_lost_ledger() {
+        assert_eq!(read(None, "uid-1", true), State::Lost(Loss::Missing));
+        assert!(matches!(read(Some("{"), "uid-1", true), State::Lost(Loss::Unreadable(_))));
+        assert_eq!(read(None, "uid-1", false), State::None);
+        assert_eq!(read(Some("not ours"), "uid-1", false), State::None);
+    }
+
+    #[test]
+    fn a_ledger_of_a_newer_layout_is_left_alone() {
+        let text = write(&Ledger { version: 2, ..ledger() }).unwrap();
+        assert_eq!(read(Some(&text), "uid-1", true), State::Lost(Loss::Version(2)));
+    }
+
+    #[test]
+    fn rule_5_5_an_unresolved_create_is_repeated_then_waited_for_then_decided() {
+        let intent = Intent {
+            token: "t".into(),
+            parameters: BTreeMap::new(),
+            first_sent: 1000,
+            repeated: false,
+        };
+        assert_eq!(intent.stage(1000 + 479), IntentStage::Repeat);
+        assert_eq!(intent.stage(1000 + 480), IntentStage::Wait { seconds: 420 });
+        assert_eq!(intent.stage(1000 + 900), IntentStage::Decide);
+    }
+}

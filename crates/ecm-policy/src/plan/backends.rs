@@ -1,0 +1,162 @@
+//! The plan for the backends of one load balancer (behaviour 7.5, 7.6).
+
+use std::collections::BTreeSet;
+
+use super::{BATCH, Need, Plan, Step, stack};
+use crate::annotations::Setting;
+use crate::backends::Backend;
+use crate::conditions::{ConditionType, Reason, Refusal};
+use crate::desired::Stack;
+use crate::ledger::{Ledger, Owner};
+use crate::observed::{self, LoadBalancerDetail, Observed};
+
+/// Plans the backends in one lane: add, then weights, then remove. Says whether every server that
+/// can be attached is.
+pub(super) fn plan(
+    stack: &Stack,
+    load_balancer: &str,
+    detail: &LoadBalancerDetail,
+    observed: &Observed,
+    ledger: &mut Ledger,
+    plan: &mut Plan,
+) -> bool {
+    let wanted = &stack.backends;
+    let is_users = ledger.load_balancer.owner == Owner::User;
+    let attached = |id: &str| detail.backends.iter().find(|seen| seen.server_id == id);
+    let missing: Vec<&Backend> =
+        wanted.servers.iter().filter(|server| attached(&server.server_id).is_none()).collect();
+    let Some(missing) = attachable(stack, &missing, observed, plan) else {
+        return false;
+    };
+    if stack.keeps(Setting::BackendLabel) {
+        // Nobody knows which nodes are meant: the list stays as the cloud has it.
+        plan.report.conditions.good(ConditionType::BackendsReady, "the list stays as it is");
+        return true;
+    }
+    let removable = removable(stack, detail, ledger, is_users);
+    let weights = weights(stack, detail, ledger, is_users);
+
+    if is_users {
+        // Recorded before they are attached, forgotten once they are seen to be gone.
+        let wanted_ids: BTreeSet<&str> =
+            wanted.servers.iter().map(|server| server.server_id.as_str()).collect();
+        ledger.backends.retain(|id| wanted_ids.contains(id.as_str()) || attached(id).is_some());
+        ledger.backends.extend(missing.iter().map(|server| server.server_id.clone()));
+        ledger
+            .backends
+            .extend(stack.held_by_others.iter().filter(|id| wanted_ids.contains(id.as_str())).cloned());
+    }
+
+    let in_place = missing.is_empty();
+    let id = || load_balancer.to_owned();
+    let adds = missing
+        .chunks(BATCH)
+        .map(|batch| Step::AddBackends { load_balancer: id(), servers: batch.to_vec() });
+    let sets = weights
+        .chunks(BATCH)
+        .map(|batch| Step::SetWeights { load_balancer: id(), servers: batch.to_vec() });
+    let removes = removable
+        .chunks(BATCH)
+        .map(|batch| Step::RemoveBackends { load_balancer: id(), servers: batch.to_vec() });
+    plan.lane(adds.chain(sets).chain(removes));
+    tell(stack, in_place, plan);
+    in_place
+}
+
+/// Of the missing servers those that can be attached; `None` while nobody has asked which.
+fn attachable(
+    stack: &Stack,
+    missing: &[&Backend],
+    observed: &Observed,
+    plan: &mut Plan,
+) -> Option<Vec<Backend>> {
+    if missing.is_empty() {
+        return Some(Vec::new());
+    }
+    let Some(known) = &observed.attachable else {
+        plan.need(Need::Attachable);
+        return None;
+    };
+    let (fit, unfit): (Vec<&Backend>, Vec<&Backend>) =
+        missing.iter().partition(|server| known.contains(&server.server_id));
+    if !unfit.is_empty() {
+        let names: Vec<String> =
+            unfit.iter().map(|server| format!("{} ({})", server.server_id, server.node)).collect();
+        plan.report.conditions.refuse(&Refusal::new(
+            ConditionType::BackendsReady,
+            Reason::BackendRefused,
+            format!(
+                "{} cannot be attached: not Running in network {}",
+                names.join(", "),
+                stack.placement.network
+            ),
+        ));
+        plan.wait(super::Wait::Seconds(60));
+    }
+    Some(fit.into_iter().cloned().collect())
+}
+
+/// Attached servers that should not be: on our own load balancer all that are not wanted, on a
+/// user's only those of our ledger that nobody else holds.
+fn removable(
+    stack: &Stack,
+    detail: &LoadBalancerDetail,
+    ledger: &Ledger,
+    is_users: bool,
+) -> Vec<observed::Backend> {
+    detail
+        .backends
+        .iter()
+        .filter(|seen| {
+            let id = &seen.server_id;
+            let is_wanted = stack.backends.servers.iter().any(|server| server.server_id == *id);
+            let is_kept = stack.backends.kept.contains(id);
+            let is_ours =
+                !is_users || (ledger.backends.contains(id) && !stack.held_by_others.contains(id));
+            !is_wanted && !is_kept && is_ours
+        })
+        .cloned()
+        .collect()
+}
+
+/// Attached servers whose weight differs, with the weight that they should have.
+fn weights(
+    stack: &Stack,
+    detail: &LoadBalancerDetail,
+    ledger: &Ledger,
+    is_users: bool,
+) -> Vec<observed::Backend> {
+    if stack.keeps(Setting::BackendWeight) {
+        return Vec::new();
+    }
+    detail
+        .backends
+        .iter()
+        .filter(|seen| !is_users || ledger.backends.contains(&seen.server_id))
+        .filter_map(|seen| {
+            let server = stack.backends.servers.iter().find(|s| s.server_id == seen.server_id)?;
+            (server.weight != seen.weight)
+                .then(|| observed::Backend { weight: server.weight, ..seen.clone() })
+        })
+        .collect()
+}
+
+fn tell(stack: &Stack, in_place: bool, plan: &mut Plan) {
+    let count = stack.backends.servers.len();
+    let conditions = &mut plan.report.conditions;
+    if count == 0 && stack.backends.kept.is_empty() {
+        conditions.refuse(&Refusal::new(
+            ConditionType::BackendsReady,
+            Reason::NoReadyEndpoints,
+            format!("no node of pool {} has a pod that serves", stack.name.pool),
+        ));
+    } else if !in_place {
+        stack::progress(plan, ConditionType::BackendsReady, "servers are being attached");
+    } else if conditions
+        .get(ConditionType::BackendsReady)
+        .is_none_or(|c| c.reason != Reason::BackendRefused)
+    {
+        let nodes: Vec<&str> = stack.backends.servers.iter().map(|s| s.node.as_str()).collect();
+        conditions.good(ConditionType::BackendsReady, format!("{count} servers: {}", nodes.join(", ")));
+    }
+}

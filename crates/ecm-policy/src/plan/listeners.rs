@@ -1,0 +1,207 @@
+//! The plan for the listeners of one load balancer (behaviour 6).
+
+use std::collections::BTreeMap;
+
+use super::{Plan, Step, stack};
+use crate::annotations::Setting;
+use crate::conditions::{ConditionType, Reason, Refusal};
+use crate::desired::Stack;
+use crate::listeners::{Listener, ListenerKey, Protocol, Settings};
+use crate::naming::ListenerOrigin;
+use crate::observed::{self, ListenerStatus, LoadBalancerDetail};
+
+/// How the wanted listeners stand.
+pub(super) struct Served {
+    /// Every wanted one that was not refused runs.
+    pub(super) all_run: bool,
+    /// At least one runs.
+    pub(super) any_runs: bool,
+    /// Those that are refused, with the reason.
+    pub(super) refused: BTreeMap<ListenerKey, Reason>,
+}
+
+/// Plans the listeners: one lane for each, so that no port waits for another.
+pub(super) fn plan(
+    stack: &Stack,
+    load_balancer: &str,
+    detail: &LoadBalancerDetail,
+    is_users: bool,
+    plan: &mut Plan,
+) -> Served {
+    let mut served = Served { all_run: true, any_runs: false, refused: BTreeMap::new() };
+    let mut refusals: Vec<Refusal> = stack
+        .refused_ports
+        .iter()
+        .map(|r| Refusal::new(ConditionType::ListenersReady, r.reason(), r.to_string()))
+        .collect();
+    for wanted in &stack.listeners {
+        if let Some(other) = in_the_way(wanted, detail, stack, is_users) {
+            served.refused.insert(wanted.key, Reason::ListenerConflict);
+            refusals.push(conflict(wanted, other, load_balancer));
+            continue;
+        }
+        let seen = detail.listeners.iter().find(|seen| seen.key == wanted.key);
+        let (steps, runs) = converge(stack, load_balancer, wanted, seen);
+        served.all_run &= runs;
+        served.any_runs |= runs;
+        plan.lane(steps);
+    }
+    for seen in &detail.listeners {
+        let is_wanted = stack.listeners.iter().any(|wanted| wanted.key == seen.key);
+        if !is_wanted && may_delete(seen, stack, is_users) {
+            plan.lane(delete(load_balancer, seen));
+            if matches!(seen.status, ListenerStatus::Changing(_)) {
+                plan.wait(super::Wait::Pending);
+            }
+        }
+    }
+    if served.all_run {
+        plan.report.conditions.good(
+            ConditionType::ListenersReady,
+            format!("{} of {} run", stack.listeners.len() - served.refused.len(), stack.listeners.len()),
+        );
+    } else {
+        stack::progress(plan, ConditionType::ListenersReady, "listeners are being brought up");
+    }
+    for refusal in &refusals {
+        plan.report.conditions.refuse(refusal);
+    }
+    served
+}
+
+/// The steps that bring one listener up, and whether it serves as it is.
+fn converge(
+    stack: &Stack,
+    load_balancer: &str,
+    wanted: &Listener,
+    seen: Option<&observed::Listener>,
+) -> (Vec<Step>, bool) {
+    let id = || load_balancer.to_owned();
+    let start = || Step::StartListener { load_balancer: id(), key: wanted.key };
+    let Some(seen) = seen else {
+        let create = Step::CreateListener { load_balancer: id(), listener: wanted.clone() };
+        return (vec![create, start()], false);
+    };
+    let runs = seen.status == ListenerStatus::Running;
+    if matches!(seen.status, ListenerStatus::Changing(_)) {
+        return (Vec::new(), false);
+    }
+    // The API cannot change the backend port: this one goes, and comes again when it is gone.
+    if seen.backend_port.is_some_and(|port| port != wanted.backend_port) {
+        return (delete(load_balancer, seen), false);
+    }
+    let wanted = keep_faulty(stack, wanted, seen.settings.as_ref());
+    let is_right = seen.description == wanted.description
+        && seen
+            .settings
+            .as_ref()
+            .is_none_or(|settings| wanted.settings.satisfied_by(settings, wanted.backend_port));
+    let mut steps = Vec::new();
+    if !is_right {
+        steps.push(Step::SetListener { load_balancer: id(), listener: wanted });
+    }
+    if !runs {
+        steps.push(start());
+    }
+    (steps, runs)
+}
+
+/// A running listener is stopped first: a later plan deletes it.
+fn delete(load_balancer: &str, seen: &observed::Listener) -> Vec<Step> {
+    let load_balancer = load_balancer.to_owned();
+    match seen.status {
+        ListenerStatus::Running => vec![Step::StopListener { load_balancer, key: seen.key }],
+        ListenerStatus::Stopped => vec![Step::DeleteListener { load_balancer, key: seen.key }],
+        ListenerStatus::Changing(_) => Vec::new(),
+    }
+}
+
+/// A setting whose annotation cannot be read keeps the value that the cloud has (behaviour 3.4).
+fn keep_faulty(stack: &Stack, wanted: &Listener, seen: Option<&Settings>) -> Listener {
+    let mut kept = wanted.clone();
+    let Some(seen) = seen else { return kept };
+    let settings = &mut kept.settings;
+    for fault in &stack.faults {
+        match fault.setting {
+            Setting::Scheduler => settings.scheduler.clone_from(&seen.scheduler),
+            Setting::PersistenceTimeout => settings.persistence_timeout = seen.persistence_timeout,
+            Setting::EstablishedTimeout => settings.established_timeout = seen.established_timeout,
+            Setting::HealthyThreshold => settings.healthy_threshold = seen.healthy_threshold,
+            Setting::UnhealthyThreshold => settings.unhealthy_threshold = seen.unhealthy_threshold,
+            Setting::HealthCheckInterval => {
+                settings.health_check_interval = seen.health_check_interval;
+            }
+            Setting::HealthCheckConnectTimeout => {
+                settings.health_check_connect_timeout = seen.health_check_connect_timeout;
+            }
+            Setting::HealthCheckConnectPort => {
+                settings.health_check_connect_port = seen.health_check_connect_port;
+            }
+            _ => {}
+        }
+    }
+    kept
+}
+
+/// A listener of somebody else that stands where a wanted one should.
+fn in_the_way<'a>(
+    wanted: &Listener,
+    detail: &'a LoadBalancerDetail,
+    stack: &Stack,
+    is_users: bool,
+) -> Option<&'a observed::Listener> {
+    detail.listeners.iter().find(|seen| {
+        let same_port = seen.key.port == wanted.key.port
+            && (seen.key.protocol == Protocol::Udp) == (wanted.key.protocol == Protocol::Udp);
+        if !same_port || seen.description == wanted.description {
+            return false;
+        }
+        if seen.key != wanted.key {
+            // An HTTP listener on a TCP port cannot be changed into a TCP listener. On a load
+            // balancer of our own it is nobody's and is deleted as drift; until then it blocks.
+            return true;
+        }
+        if !is_users {
+            return false;
+        }
+        // A description of this form is another PoolService's, of this cluster or another one.
+        !stack.force_override_listeners || ListenerOrigin::parse(&seen.description).is_some()
+    })
+}
+
+fn conflict(wanted: &Listener, other: &observed::Listener, load_balancer: &str) -> Refusal {
+    let whose = match ListenerOrigin::parse(&other.description) {
+        Some(origin) => format!("belongs to cluster {} ({})", origin.cluster, other.description),
+        None if other.description.is_empty() => "is somebody else's".to_owned(),
+        None => format!("is somebody else's ({})", other.description),
+    };
+    Refusal::new(
+        ConditionType::ListenersReady,
+        Reason::ListenerConflict,
+        format!("port {}: listener {} of {load_balancer} {whose}", wanted.key.port, other.key),
+    )
+}
+
+/// On a load balancer of our own everything that is not wanted goes; on a user's only what bears
+/// our description for its own port and protocol (behaviour 5.2, 6.3).
+fn may_delete(seen: &observed::Listener, stack: &Stack, is_users: bool) -> bool {
+    !is_users
+        || (matches!(seen.key.protocol, Protocol::Tcp | Protocol::Udp)
+            && seen.description
+                == stack.name.listener_description(seen.key.port, seen.key.protocol))
+}
+
+/// Steps that take our listeners off a user's load balancer.
+pub(super) fn cleanup(
+    is_ours: impl Fn(&observed::Listener) -> bool,
+    load_balancer: &str,
+    detail: &LoadBalancerDetail,
+    plan: &mut Plan,
+) -> bool {
+    let mut left = false;
+    for seen in detail.listeners.iter().filter(|seen| is_ours(seen)) {
+        left = true;
+        plan.lane(delete(load_balancer, seen));
+    }
+    left
+}

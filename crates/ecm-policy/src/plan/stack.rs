@@ -1,0 +1,759 @@
+//! The plan for a stack that should stand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::resolve::{Resolve, Standing};
+use super::{
+    Addresses, Context, Event, INACTIVE_FOR, Need, Plan, PortStatus, Step, Wait, backends,
+    listeners,
+};
+use crate::annotations::{Setting, keys};
+use crate::conditions::{ConditionType, Reason, Refusal, Status};
+use crate::desired::{self, Source, Stack, tags};
+use crate::ledger::{Ledger, Owner, Record, VERSION};
+use crate::observed::{Eip, EipStatus, LoadBalancer, LoadBalancerStatus, Observed, Presence};
+use crate::ownership;
+use crate::placement::Placement;
+use crate::snapshot::Identity;
+
+/// Seconds after which a refusal that only a person can lift is looked at again.
+const RETRY_REFUSED: i64 = 60;
+
+pub(super) fn plan(
+    stack: &Stack,
+    observed: &Observed,
+    ledger: Option<&Ledger>,
+    cx: &Context<'_>,
+) -> Plan {
+    let mut plan = Plan::default();
+    plan.report.notices.clone_from(&stack.notices);
+    let conditions = &mut plan.report.conditions;
+    conditions.good(ConditionType::Accepted, "everything that is asked for can be done");
+    conditions.good(ConditionType::InSync, "the cloud is as it should be");
+    refuse_faults(stack, &mut plan);
+
+    let untouched = ledger.is_none_or(|l| {
+        l.load_balancer.id.is_none() && l.load_balancer.intent.is_none()
+    });
+    if untouched && !stack.faults.is_empty() {
+        plan.report.conditions.set(
+            ConditionType::LoadBalancerReady,
+            Status::False,
+            Reason::InvalidAnnotation,
+            "nothing is created before the annotations are right",
+        );
+        return plan;
+    }
+    match (ledger.filter(|_| !untouched), &stack.source) {
+        (None, Source::User { id: None }) => wait_for_id(stack, cx, &mut plan),
+        (None, Source::User { id: Some(id) }) => {
+            let ledger = users(id, stack, None, observed, cx);
+            adjust(stack, observed, ledger, None, cx, &mut plan);
+        }
+        (None, Source::Managed) => {
+            let Some(placement) = place(stack, observed, &mut plan) else { return plan };
+            let fresh = ledger.cloned().unwrap_or_else(|| new_ledger(stack, placement, cx));
+            manage(stack, observed, fresh, ledger, cx, &mut plan);
+        }
+        (Some(ledger), source) if ledger.load_balancer.owner == Owner::User => {
+            let recorded = ledger.load_balancer.id.as_deref();
+            match source {
+                Source::User { id: Some(id) }
+                    if recorded != Some(id.as_str()) && observed.load_balancer.is_surely_gone() =>
+                {
+                    let fresh = users(id, stack, Some(ledger), observed, cx);
+                    plan.ledger = Some(fresh);
+                    plan.wait(Wait::Again);
+                }
+                source => {
+                    if !matches!(source, Source::User { id } if id.as_deref() == recorded) {
+                        immutable(&mut plan, "the load balancer", recorded.unwrap_or_default(), cx);
+                    }
+                    adjust(stack, observed, ledger.clone(), Some(ledger), cx, &mut plan);
+                }
+            }
+        }
+        (Some(ledger), source) => {
+            if matches!(source, Source::User { .. }) {
+                let id = ledger.load_balancer.id.as_deref().unwrap_or_default();
+                immutable(&mut plan, "the load balancer", id, cx);
+            }
+            manage(stack, observed, ledger.clone(), Some(ledger), cx, &mut plan);
+        }
+    }
+    plan
+}
+
+/// A load balancer and an EIP of our own.
+fn manage(
+    stack: &Stack,
+    observed: &Observed,
+    mut ledger: Ledger,
+    before: Option<&Ledger>,
+    cx: &Context<'_>,
+    plan: &mut Plan,
+) {
+    compare_placement(stack, &ledger, cx, plan);
+    if stack.eip.is_some() && ledger.eip.is_none() && before.is_none() {
+        ledger.eip = Some(Record::planned([stack.name.eip()]));
+    }
+    let mut events = Vec::new();
+    // The EIP is resolved first: only EIPs have tags, and they show another cluster of our id.
+    let eip = ledger.eip.as_mut().map(|record| {
+        resolve_eip(record, observed, cx, stack.eip.as_ref().map(|eip| {
+            eip_parameters(stack, eip, &ledger.placement)
+        }), stack.adopt, &mut events)
+    });
+    let parameters = load_balancer_parameters(stack, &ledger.placement);
+    let load_balancer = resolve_load_balancer(
+        &mut ledger.load_balancer,
+        observed,
+        cx,
+        Some(parameters.clone()),
+        stack.adopt,
+        &mut events,
+    );
+    plan.report.events.extend(events);
+    plan.report.aggregate = aggregate(&ledger);
+
+    // A name that is somebody else's stops both creates: half a stack costs money and serves nobody.
+    let blocked = [block(&load_balancer, "load balancer"), eip.as_ref().and_then(|e| block(e, "EIP"))];
+    let is_blocked = blocked.iter().any(Option::is_some);
+    for refusal in blocked.into_iter().flatten() {
+        plan.report.conditions.refuse(&refusal);
+        plan.wait(Wait::Seconds(RETRY_REFUSED));
+    }
+
+    let mut creates = Vec::new();
+    let here = match load_balancer {
+        Standing::Here(found) => Some(found),
+        Standing::Create(_) if is_blocked => {
+            ledger.load_balancer = before_record(before.map(|l| &l.load_balancer), ledger.load_balancer);
+            None
+        }
+        Standing::Create(intent) => {
+            progress(plan, ConditionType::LoadBalancerReady, "the load balancer is being created");
+            creates.push(Step::CreateLoadBalancer(intent));
+            None
+        }
+        other => {
+            pending(other, ConditionType::LoadBalancerReady, "the load balancer", plan);
+            None
+        }
+    };
+    let address = match eip {
+        Some(Standing::Here(found)) => Some(found),
+        Some(Standing::Create(_)) if is_blocked => {
+            ledger.eip = before.map_or_else(
+                || ledger.eip.take().map(|record| before_record(None, record)),
+                |l| l.eip.clone(),
+            );
+            None
+        }
+        Some(Standing::Create(intent)) => {
+            progress(plan, ConditionType::AddressReady, "the EIP is being created");
+            creates.push(Step::CreateEip(intent));
+            None
+        }
+        Some(other) => {
+            pending(other, ConditionType::AddressReady, "the EIP", plan);
+            None
+        }
+        None => None,
+    };
+    let changed = before != Some(&ledger);
+    for create in creates {
+        plan.lane([create]);
+    }
+    if let Some(here) = here {
+        attend(stack, here, address, observed, &mut ledger, plan);
+        compare_immutable(&parameters, &ledger.load_balancer.created_with, "ELB", cx, plan);
+    } else if is_gone(observed, before) {
+        plan.report.addresses = Addresses::Withdraw;
+    }
+    if changed && (before.is_some() || !plan.lanes.is_empty()) {
+        plan.wait(Wait::Pending);
+        if plan.lanes.is_empty() {
+            plan.wait(Wait::Again);
+        }
+        plan.ledger = Some(ledger);
+    }
+}
+
+/// What a record was before this plan; a planned one stays without intent.
+fn before_record(before: Option<&Record>, planned: Record) -> Record {
+    before.cloned().unwrap_or(Record { intent: None, attempt: 0, ..planned })
+}
+
+fn is_gone(observed: &Observed, before: Option<&Ledger>) -> bool {
+    before.is_some_and(|l| l.load_balancer.id.is_some()) && observed.load_balancer.is_surely_gone()
+}
+
+/// A load balancer that is there: its status and name, its EIP, its listeners and backends.
+fn attend(
+    stack: &Stack,
+    here: &LoadBalancer,
+    address: Option<&Eip>,
+    observed: &Observed,
+    ledger: &mut Ledger,
+    plan: &mut Plan,
+) {
+    let active = here.status == LoadBalancerStatus::Active;
+    let mut lane = Vec::new();
+    if active {
+        plan.report.conditions.good(ConditionType::LoadBalancerReady, format!("{} is Active", here.id));
+        let names = stack.name.load_balancer();
+        if here.name != names.lasting() && ledger.load_balancer.names.contains(&here.name) {
+            lane.push(Step::RenameLoadBalancer {
+                id: here.id.clone(),
+                name: names.lasting().to_owned(),
+            });
+        }
+    } else {
+        progress(plan, ConditionType::LoadBalancerReady, &format!("{} is {}", here.id, here.status));
+        if here.status == LoadBalancerStatus::InActive && here.status_age > INACTIVE_FOR {
+            lane.push(Step::ActivateLoadBalancer { id: here.id.clone() });
+        }
+    }
+    plan.lane(lane);
+
+    let bound = bind(stack, here, address, ledger, active, plan);
+    let served = active.then(|| serve(stack, here, observed, ledger, plan)).flatten();
+    publish(stack, here, address, bound, served, plan);
+}
+
+/// Listeners and backends. Says which listeners run; `None` while the backends are not in place.
+fn serve(
+    stack: &Stack,
+    here: &LoadBalancer,
+    observed: &Observed,
+    ledger: &mut Ledger,
+    plan: &mut Plan,
+) -> Option<listeners::Served> {
+    let Some(detail) = &here.detail else {
+        plan.need(Need::Detail);
+        return None;
+    };
+    let is_users = ledger.load_balancer.owner == Owner::User;
+    let served = listeners::plan(stack, &here.id, detail, is_users, plan);
+    let in_place = backends::plan(stack, &here.id, detail, observed, ledger, plan);
+    in_place.then_some(served)
+}
+
+/// How the address stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    /// It leads to this load balancer.
+    Here,
+    /// Not yet.
+    NotYet,
+    /// It leads elsewhere, or is gone.
+    Lost,
+}
+
+/// Binds the EIP and keeps its bandwidth.
+fn bind(
+    stack: &Stack,
+    here: &LoadBalancer,
+    address: Option<&Eip>,
+    ledger: &Ledger,
+    active: bool,
+    plan: &mut Plan,
+) -> Bound {
+    // The ledger decides, not the annotation of the moment: the address type is fixed for good.
+    let Some(record) = &ledger.eip else {
+        plan.report.conditions.good(ConditionType::AddressReady, here.address.clone());
+        return Bound::Here;
+    };
+    let Some(eip) = address else {
+        return if record.gone_since.is_some() { Bound::Lost } else { Bound::NotYet };
+    };
+    let mut lane = Vec::new();
+    let bound = match (&eip.status, eip.bound_to.as_deref()) {
+        (EipStatus::InUse, Some(to)) if to == here.id => {
+            plan.report.conditions.good(
+                ConditionType::AddressReady,
+                format!("{} ({}) is bound to {}", eip.address, eip.id, here.id),
+            );
+            Bound::Here
+        }
+        (_, Some(to)) if to != here.id => {
+            plan.report.conditions.refuse(&Refusal::new(
+                ConditionType::AddressReady,
+                Reason::EipBoundElsewhere,
+                format!("{} is bound to {to}, not to {}: unbind it there", eip.id, here.id),
+            ));
+            plan.wait(Wait::Seconds(RETRY_REFUSED));
+            Bound::Lost
+        }
+        (EipStatus::Available, _) if active => {
+            lane.push(Step::BindEip { id: eip.id.clone(), load_balancer: here.id.clone() });
+            progress(plan, ConditionType::AddressReady, &format!("{} is being bound", eip.id));
+            Bound::NotYet
+        }
+        (status, _) => {
+            progress(plan, ConditionType::AddressReady, &format!("{} is {status}", eip.id));
+            Bound::NotYet
+        }
+    };
+    let is_settled = matches!(eip.status, EipStatus::Available | EipStatus::InUse);
+    if let Some(wanted) = &stack.eip
+        && is_settled
+        && eip.bandwidth != Some(wanted.bandwidth)
+        && bound != Bound::Lost
+        && !stack.keeps(Setting::EipBandwidth)
+    {
+        lane.push(Step::SetEipBandwidth { id: eip.id.clone(), bandwidth: wanted.bandwidth });
+    }
+    plan.lane(lane);
+    bound
+}
+
+/// Publishes the address once traffic would arrive, and withdraws it only when none can.
+fn publish(
+    stack: &Stack,
+    here: &LoadBalancer,
+    address: Option<&Eip>,
+    bound: Bound,
+    served: Option<listeners::Served>,
+    plan: &mut Plan,
+) {
+    if bound == Bound::Lost {
+        plan.report.addresses = Addresses::Withdraw;
+        return;
+    }
+    let Some(served) = served.filter(|s| bound == Bound::Here && s.all_run && s.any_runs) else {
+        return;
+    };
+    let ip = address.map_or_else(|| here.address.clone(), |eip| eip.address.clone());
+    plan.report.addresses = Addresses::Publish { ip, ports: port_statuses(stack, &served) };
+}
+
+fn port_statuses(stack: &Stack, served: &listeners::Served) -> Vec<PortStatus> {
+    if stack.refused_ports.is_empty() && served.refused.is_empty() {
+        return Vec::new();
+    }
+    let mut ports: Vec<PortStatus> = stack
+        .listeners
+        .iter()
+        .map(|listener| PortStatus {
+            port: listener.key.port,
+            protocol: listener.key.protocol.as_str().to_uppercase(),
+            error: served.refused.get(&listener.key).map(|reason| reason.as_str().to_owned()),
+        })
+        .chain(stack.refused_ports.iter().map(|refusal| PortStatus {
+            port: refusal.port(),
+            protocol: refusal.protocol().to_owned(),
+            error: Some(refusal.reason().as_str().to_owned()),
+        }))
+        .collect();
+    ports.sort_by(|a, b| (a.port, &a.protocol).cmp(&(b.port, &b.protocol)));
+    ports
+}
+
+/// A user's load balancer: listeners and backends only.
+fn adjust(
+    stack: &Stack,
+    observed: &Observed,
+    mut ledger: Ledger,
+    before: Option<&Ledger>,
+    cx: &Context<'_>,
+    plan: &mut Plan,
+) {
+    plan.report.aggregate = aggregate(&ledger);
+    let id = ledger.load_balancer.id.clone().unwrap_or_default();
+    let found = match &observed.load_balancer {
+        Presence::Unread => {
+            plan.need(Need::LoadBalancer);
+            return;
+        }
+        Presence::Gone { confirmed } => {
+            let refusal = Refusal::new(
+                ConditionType::Accepted,
+                Reason::LoadBalancerNotFound,
+                format!("{id} does not exist in region {}", stack.placement.region),
+            );
+            if *confirmed {
+                plan.report.conditions.refuse(&refusal);
+                plan.report.addresses = Addresses::Withdraw;
+            }
+            plan.wait(Wait::Seconds(RETRY_REFUSED));
+            return;
+        }
+        Presence::Present(found) => found,
+    };
+    if let Some(refusal) = misplaced(stack, found, cx.identity) {
+        plan.report.conditions.refuse(&refusal);
+        plan.wait(Wait::Seconds(RETRY_REFUSED));
+        return;
+    }
+    if found.status == LoadBalancerStatus::Active {
+        plan.report.conditions.good(ConditionType::LoadBalancerReady, format!("{id} is Active"));
+    } else {
+        progress(
+            plan,
+            ConditionType::LoadBalancerReady,
+            &format!("{id} is {}: it is the user's to activate", found.status),
+        );
+        plan.wait(Wait::Seconds(RETRY_REFUSED));
+    }
+    let served = serve(stack, found, observed, &mut ledger, plan);
+    let ip = match &observed.eip {
+        Presence::Present(eip) => eip.address.clone(),
+        Presence::Gone { .. } => found.address.clone(),
+        Presence::Unread => {
+            plan.need(Need::Eip);
+            return;
+        }
+    };
+    plan.report.conditions.good(ConditionType::AddressReady, format!("{ip} leads to {id}"));
+    if served.as_ref().is_some_and(|s| s.all_run && s.any_runs) {
+        plan.report.addresses = Addresses::Publish {
+            ip,
+            ports: served.map(|s| port_statuses(stack, &s)).unwrap_or_default(),
+        };
+    }
+    if before != Some(&ledger) {
+        plan.ledger = Some(ledger);
+    }
+}
+
+/// Why a user's load balancer cannot be used.
+fn misplaced(stack: &Stack, found: &LoadBalancer, identity: &Identity) -> Option<Refusal> {
+    let placement = &stack.placement;
+    if found.region != placement.region || found.network != placement.network {
+        return Some(Refusal::new(
+            ConditionType::Accepted,
+            Reason::LoadBalancerWrongNetwork,
+            format!(
+                "{} is in region {}, network {}; the pool is in region {}, network {}",
+                found.id, found.region, found.network, placement.region, placement.network
+            ),
+        ));
+    }
+    let is_managed = found.name.starts_with("k8s/")
+        && found.name.ends_with(&format!("/{}", identity.cluster_id));
+    is_managed.then(|| {
+        Refusal::new(
+            ConditionType::Accepted,
+            Reason::LoadBalancerIsManaged,
+            format!("{} ({}) is managed by this controller; name one of your own", found.id, found.name),
+        )
+    })
+}
+
+fn wait_for_id(stack: &Stack, cx: &Context<'_>, plan: &mut Plan) {
+    let message = format!(
+        "name a load balancer: kubectl annotate ps {} -n {} {}=lb-xxx",
+        cx.pool_service.key.name,
+        cx.pool_service.key.namespace,
+        keys::ID
+    );
+    plan.report.conditions.refuse(&Refusal::new(
+        ConditionType::LoadBalancerReady,
+        Reason::WaitingForLoadBalancerId,
+        message.clone(),
+    ));
+    plan.report.events.push(Event {
+        warning: false,
+        reason: Reason::WaitingForLoadBalancerId,
+        message: format!("pool {}: {message}", stack.name.pool),
+    });
+}
+
+/// The first vSwitch that was asked for and that the network has.
+fn place(stack: &Stack, observed: &Observed, plan: &mut Plan) -> Option<Placement> {
+    let Some(known) = &observed.vswitches else {
+        plan.need(Need::VSwitches);
+        return None;
+    };
+    let asked: Vec<&String> = match &stack.load_balancer.vswitch {
+        Some(vswitch) => vec![vswitch],
+        None => stack.placement.vswitches.iter().collect(),
+    };
+    let Some(vswitch) = asked.iter().find(|id| known.contains(id)) else {
+        let names = asked.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ");
+        let has = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        plan.report.conditions.refuse(&Refusal::new(
+            ConditionType::Accepted,
+            Reason::PlacementInvalid,
+            format!(
+                "none of {names} is a vSwitch of network {} in region {}, which has {has}",
+                stack.placement.network, stack.placement.region
+            ),
+        ));
+        plan.wait(Wait::Seconds(RETRY_REFUSED));
+        return None;
+    };
+    Some(Placement {
+        region: stack.placement.region.clone(),
+        network: stack.placement.network.clone(),
+        vswitch: (*vswitch).clone(),
+    })
+}
+
+fn new_ledger(stack: &Stack, placement: Placement, cx: &Context<'_>) -> Ledger {
+    Ledger {
+        version: VERSION,
+        sequence: 0,
+        pool_service_uid: cx.pool_service.uid.clone(),
+        cluster_id: cx.identity.cluster_id.clone(),
+        cluster_uid: cx.identity.cluster_uid.clone(),
+        service: stack.name.service.clone(),
+        pool: stack.name.pool.clone(),
+        placement,
+        load_balancer: Record::planned(stack.name.load_balancer().all().map(str::to_owned)),
+        eip: None,
+        backends: BTreeSet::new(),
+    }
+}
+
+/// The ledger of a user's load balancer.
+fn users(
+    id: &str,
+    stack: &Stack,
+    before: Option<&Ledger>,
+    observed: &Observed,
+    cx: &Context<'_>,
+) -> Ledger {
+    let placement = Placement {
+        region: stack.placement.region.clone(),
+        network: stack.placement.network.clone(),
+        vswitch: observed.load_balancer.present().map(|lb| lb.vswitch.clone()).unwrap_or_default(),
+    };
+    Ledger {
+        sequence: before.map_or(0, |l| l.sequence),
+        load_balancer: Record::users(id),
+        ..new_ledger(stack, placement, cx)
+    }
+}
+
+fn resolve_load_balancer<'a>(
+    record: &mut Record,
+    observed: &'a Observed,
+    cx: &Context<'_>,
+    parameters: Option<BTreeMap<String, String>>,
+    adopt: bool,
+    events: &mut Vec<Event>,
+) -> Standing<'a, LoadBalancer> {
+    let finding = observed.by_name.as_ref().map(|list| {
+        let found = list.load_balancers.as_slice();
+        (ownership::find_load_balancer(found, record.intent.as_ref(), adopt), list.begun_at)
+    });
+    Resolve {
+        presence: &observed.load_balancer,
+        need: Need::LoadBalancer,
+        finding,
+        token_of: (&cx.pool_service.uid, "elb"),
+        parameters,
+        lost: Reason::LoadBalancerLost,
+        now: cx.now,
+    }
+    .run(record, events)
+}
+
+fn resolve_eip<'a>(
+    record: &mut Record,
+    observed: &'a Observed,
+    cx: &Context<'_>,
+    parameters: Option<BTreeMap<String, String>>,
+    adopt: bool,
+    events: &mut Vec<Event>,
+) -> Standing<'a, Eip> {
+    let uid = cx.pool_service.uid.as_str();
+    let finding = observed.by_name.as_ref().map(|list| {
+        let found = ownership::find_eip(
+            &list.eips,
+            record.intent.as_ref(),
+            adopt,
+            &cx.identity.cluster_id,
+            &cx.identity.cluster_uid,
+            uid,
+        );
+        (found, list.begun_at)
+    });
+    Resolve {
+        presence: &observed.eip,
+        need: Need::Eip,
+        finding,
+        token_of: (&cx.pool_service.uid, "eip"),
+        parameters,
+        lost: Reason::EipLost,
+        now: cx.now,
+    }
+    .run(record, events)
+}
+
+/// Used by the release, where an unanswered create has to be resolved too.
+pub(super) fn resolve_both<'a>(
+    ledger: &mut Ledger,
+    observed: &'a Observed,
+    cx: &Context<'_>,
+    events: &mut Vec<Event>,
+) -> (Standing<'a, LoadBalancer>, Option<Standing<'a, Eip>>) {
+    let load_balancer =
+        resolve_load_balancer(&mut ledger.load_balancer, observed, cx, None, false, events);
+    let eip = ledger
+        .eip
+        .as_mut()
+        .map(|record| resolve_eip(record, observed, cx, None, false, events));
+    (load_balancer, eip)
+}
+
+/// The parameters of CreateLoadBalancer, apart from the ClientToken.
+fn load_balancer_parameters(stack: &Stack, placement: &Placement) -> BTreeMap<String, String> {
+    let desired::LoadBalancer { spec, pay_type, .. } = &stack.load_balancer;
+    parameters([
+        ("EnsRegionId", placement.region.as_str()),
+        ("NetworkId", &placement.network),
+        ("VSwitchId", &placement.vswitch),
+        ("LoadBalancerName", &stack.name.load_balancer().create),
+        ("LoadBalancerSpec", spec),
+        ("PayType", pay_type),
+    ])
+}
+
+/// The parameters of CreateEipInstance, apart from the ClientToken. Tags stand under `Tag.<key>`.
+fn eip_parameters(
+    stack: &Stack,
+    eip: &desired::Eip,
+    placement: &Placement,
+) -> BTreeMap<String, String> {
+    let mut all = parameters([
+        ("EnsRegionId", placement.region.as_str()),
+        ("Name", &stack.name.eip()),
+        ("Description", &stack.name.eip_description()),
+        ("Bandwidth", &eip.bandwidth.to_string()),
+        ("InstanceChargeType", &eip.instance_charge_type),
+        ("InternetChargeType", &eip.internet_charge_type),
+    ]);
+    all.extend(eip.isp.iter().map(|isp| ("Isp".to_owned(), isp.clone())));
+    all.extend(eip.tags.iter().map(|(key, value)| (format!("Tag.{key}"), value.clone())));
+    all
+}
+
+fn parameters<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+}
+
+/// Settings that a create fixed for good and that are wanted otherwise now.
+fn compare_immutable(
+    wanted: &BTreeMap<String, String>,
+    made: &BTreeMap<String, String>,
+    what: &str,
+    cx: &Context<'_>,
+    plan: &mut Plan,
+) {
+    for key in ["LoadBalancerSpec", "PayType"] {
+        if let (Some(wanted), Some(made)) = (wanted.get(key), made.get(key))
+            && wanted != made
+        {
+            immutable(plan, &format!("{what} {key}"), made, cx);
+        }
+    }
+}
+
+fn compare_placement(stack: &Stack, ledger: &Ledger, cx: &Context<'_>, plan: &mut Plan) {
+    let (wanted, made) = (&stack.placement, &ledger.placement);
+    if wanted.region != made.region || wanted.network != made.network {
+        let place = format!("region {}, network {}", made.region, made.network);
+        immutable(plan, "the placement", &place, cx);
+    } else if let Some(vswitch) = &stack.load_balancer.vswitch
+        && *vswitch != made.vswitch
+    {
+        immutable(plan, "the vSwitch", &made.vswitch, cx);
+    }
+    let has_eip = ledger.eip.is_some();
+    if stack.eip.is_some() != has_eip && ledger.load_balancer.id.is_some() {
+        immutable(plan, "the address type", if has_eip { "internet" } else { "intranet" }, cx);
+    }
+}
+
+/// Says that a setting cannot be changed any more, and how to start afresh.
+fn immutable(plan: &mut Plan, what: &str, stays: &str, cx: &Context<'_>) {
+    let key = &cx.pool_service.key;
+    plan.report.conditions.refuse(&Refusal::new(
+        ConditionType::InSync,
+        Reason::ImmutableSetting,
+        format!(
+            "{what} stays {stays}: it cannot change after creation; kubectl delete ps {} -n {} \
+             starts afresh",
+            key.name, key.namespace
+        ),
+    ));
+}
+
+fn refuse_faults(stack: &Stack, plan: &mut Plan) {
+    for fault in &stack.faults {
+        plan.report.conditions.refuse(&Refusal::new(
+            ConditionType::Accepted,
+            Reason::InvalidAnnotation,
+            fault.to_string(),
+        ));
+    }
+}
+
+fn block<T>(standing: &Standing<'_, T>, what: &str) -> Option<Refusal> {
+    match standing {
+        Standing::Conflict(ids) => Some(Refusal::new(
+            ConditionType::LoadBalancerReady,
+            Reason::NameConflict,
+            format!(
+                "{what} {} bears our name and is in no ledger: release or rename it, or set {} \
+                 to \"true\" on the PoolService to take it over",
+                ids.join(", "),
+                keys::ADOPT
+            ),
+        )),
+        Standing::ClusterIdInUse { id, cluster_uid } => Some(Refusal::new(
+            ConditionType::LoadBalancerReady,
+            Reason::ClusterIdInUse,
+            format!(
+                "{id} was made by another cluster ({} {cluster_uid}) of the same cluster id: \
+                 give each cluster an id of its own with --cluster-id",
+                tags::CLUSTER_UID
+            ),
+        )),
+        _ => None,
+    }
+}
+
+/// A standing that is neither here nor a create.
+fn pending<T>(standing: Standing<'_, T>, condition: ConditionType, what: &str, plan: &mut Plan) {
+    match standing {
+        Standing::Need(need) => plan.need(need),
+        Standing::Wait(wait) => {
+            progress(plan, condition, &format!("{what} is being looked for"));
+            plan.wait(wait);
+        }
+        Standing::Recorded => {
+            progress(plan, condition, &format!("{what} is being recorded"));
+            plan.wait(Wait::Again);
+        }
+        Standing::Here(_)
+        | Standing::Create(_)
+        | Standing::Conflict(_)
+        | Standing::ClusterIdInUse { .. }
+        | Standing::Absent => {}
+    }
+}
+
+/// Something is on its way.
+pub(super) fn progress(plan: &mut Plan, condition: ConditionType, message: &str) {
+    plan.report.conditions.set(condition, Status::False, Reason::InProgress, message);
+    plan.wait(Wait::Pending);
+}
+
+fn aggregate(ledger: &Ledger) -> BTreeMap<String, String> {
+    use poolservice_api::keys;
+
+    let mut all =
+        BTreeMap::from([(keys::AGGREGATE_REGION.to_owned(), ledger.placement.region.clone())]);
+    let mut add = |key: &str, id: Option<&String>| {
+        all.extend(id.map(|id| (key.to_owned(), id.clone())));
+    };
+    add(keys::AGGREGATE_LOAD_BALANCER_ID, ledger.load_balancer.id.as_ref());
+    add(keys::AGGREGATE_EIP_ID, ledger.eip.as_ref().and_then(|r| r.id.as_ref()));
+    all
+}
+
