@@ -1,7 +1,7 @@
 //! What a Service shows of its PoolServices (behaviour 2.5, 2.6).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1 as core;
 use poolservice_api::keys::AGGREGATED_PREFIX;
@@ -51,7 +51,7 @@ pub fn ingress<'a>(pool_services: impl IntoIterator<Item = &'a Ingress>) -> Vec<
     by_address
         .into_values()
         .map(|mut entry| {
-            // An error sorts before none when reversed, so that it is the one that stays.
+            // Of the entries for one port the first stays: that with an error, if there is one.
             entry.ports.sort_by(|a, b| {
                 (a.port, &a.protocol)
                     .cmp(&(b.port, &b.protocol))
@@ -83,8 +83,8 @@ pub fn is_same_ingress(a: &[Ingress], b: &[Ingress]) -> bool {
 /// Where an address stands among others; two entries with the same one are duplicates.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Order {
-    V4(Ipv4Addr, Option<String>),
-    V6(Ipv6Addr, Option<String>),
+    /// By number, IPv4 before IPv6.
+    Ip(IpAddr, Option<String>),
     Hostname(String),
     /// An `ip` that is none. Kept: it is somebody's status, and hiding it would hide the mistake.
     Other(String, Option<String>),
@@ -95,12 +95,9 @@ impl Order {
     fn of(entry: &Ingress) -> Option<Self> {
         let hostname = entry.hostname.clone().filter(|name| !name.is_empty());
         match entry.ip.as_deref().filter(|ip| !ip.is_empty()) {
-            Some(ip) => Some(if let Ok(v4) = ip.parse() {
-                Self::V4(v4, hostname)
-            } else if let Ok(v6) = ip.parse() {
-                Self::V6(v6, hostname)
-            } else {
-                Self::Other(ip.to_owned(), hostname)
+            Some(ip) => Some(match ip.parse() {
+                Ok(number) => Self::Ip(number, hostname),
+                Err(_) => Self::Other(ip.to_owned(), hostname),
             }),
             None => hostname.map(Self::Hostname),
         }

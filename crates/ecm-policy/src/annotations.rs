@@ -12,20 +12,21 @@ mod parse;
 mod table;
 mod values;
 
-pub use table::{DEFINITIONS, DOCUMENTED_SPECS, Definition, Mutability, Place, Setting, Values};
+pub use table::{
+    DEFINITIONS, DOCUMENTED_SPECS, Definition, Mutability, Place, Setting, Values, keys,
+};
 pub use values::{
     AddressType, BackendWeight, DeletionPolicy, EipChargeType, EipInternetChargeType, HealthCheck,
     Isp, PayType, Scheduler, WeightBy,
 };
 
-/// The keys of the table, for texts and tests.
-pub mod keys {
-    pub use super::table::keys::*;
-}
-
 /// What is asked of one load balancer. Every field has a value: where nothing, or nothing valid,
 /// is asked, it is the default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that a user turns by itself"
+)]
 pub struct Settings {
     /// `LoadBalancerSpec`.
     pub spec: String,
@@ -165,7 +166,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: {:?} is not allowed, but {}",
+            "{}: {:?} is not allowed; allowed: {}",
             self.key, self.value, self.allowed
         )
     }

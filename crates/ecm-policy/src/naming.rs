@@ -200,7 +200,7 @@ pub fn pool_service_name(service: &str, pool: &str) -> Result<String, NameError>
     for (what, value) in [("Service", service), ("NodePool", pool)] {
         if value.is_empty() || !is_label_value(value) {
             return Err(NameError::NotALabelValue {
-                what,
+                what: what.to_owned(),
                 value: value.to_owned(),
             });
         }
@@ -228,7 +228,7 @@ pub fn check_cluster_id(id: &str) -> Result<(), NameError> {
 }
 
 /// Why a name cannot be.
-#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum NameError {
     /// The PoolService bears the names of its Service and pool as values of labels.
     #[error(
@@ -237,7 +237,7 @@ pub enum NameError {
     )]
     NotALabelValue {
         /// Whose name.
-        what: &'static str,
+        what: String,
         /// The name.
         value: String,
     },

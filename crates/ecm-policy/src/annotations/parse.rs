@@ -59,18 +59,27 @@ fn read(
             on_pool_service
         }
     };
+    for annotations in [service, pool_service] {
+        if let Some((alias, value, key)) = contradiction(definition, annotations) {
+            fault(
+                alias,
+                value,
+                format!("the value of {key}, which means the same"),
+            );
+        }
+    }
     let Some((key, value)) = effective else {
         return;
     };
-    let known_spec = definition.setting != Setting::Spec || specs.contains(&value);
-    if !known_spec {
-        fault(key, value, format!("allowed is {}", specs.join(", ")));
+    let is_spec = definition.setting == Setting::Spec;
+    if is_spec && !specs.contains(&value) {
+        fault(key, value, specs.join(", "));
     } else if definition
         .values
         .apply(&mut parsed.settings, value)
         .is_none()
     {
-        fault(key, value, format!("allowed is {}", definition.values));
+        fault(key, value, definition.values.to_string());
     }
 }
 
@@ -82,6 +91,17 @@ fn entry<'a>(
     std::iter::once(definition.key)
         .chain(definition.alias)
         .find_map(|key| annotations.get(key).map(|value| (key, value.as_str())))
+}
+
+/// An alias that says something else than the key on the same object, with its value and the key.
+fn contradiction<'a>(
+    definition: &'a Definition,
+    annotations: &'a Annotations,
+) -> Option<(&'a str, &'a str, &'a str)> {
+    let alias = definition.alias?;
+    let value = annotations.get(alias)?;
+    let other = annotations.get(definition.key)?;
+    (value != other).then_some((alias, value, definition.key))
 }
 
 fn unknown<'a>(keys: impl Iterator<Item = &'a String>) -> Vec<UnknownKey> {
@@ -126,11 +146,6 @@ fn pairs(text: &str) -> Option<BTreeMap<&str, &str>> {
         }
     }
     Some(pairs)
-}
-
-pub(super) fn spec(settings: &mut Settings, text: &str) -> Option<()> {
-    // Which ones there are is checked against a list before.
-    (!text.is_empty()).then(|| settings.spec = text.to_owned())
 }
 
 pub(super) fn vswitch_id(settings: &mut Settings, text: &str) -> Option<()> {

@@ -11,9 +11,7 @@ use poolservice_api::keys as well_known;
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use super::parse::{
-    backend_label, backend_weight, ids_by_pool, load_balancer_id, spec, vswitch_id,
-};
+use super::parse::{backend_label, backend_weight, ids_by_pool, load_balancer_id, vswitch_id};
 use super::values::{
     AddressType, DeletionPolicy, EipChargeType, EipInternetChargeType, Isp, PayType, Scheduler,
     WeightBy,
@@ -58,7 +56,8 @@ pub enum Values {
         /// Puts the number in its place.
         set: fn(&mut Settings, u32),
     },
-    /// One of some words.
+    /// One of some words. For the spec of a load balancer they are those that are documented; the
+    /// list that counts may be another one, see [`super::parse_with_specs`].
     Word {
         /// The words.
         words: &'static [&'static str],
@@ -313,9 +312,12 @@ pub static DEFINITIONS: &[Definition] = &[
         ..row(
             Setting::Spec,
             "ELB",
-            Values::Text {
-                shape: "elb.s1.small, elb.s2.small, elb.s2.medium, elb.s3.small, elb.s3.medium",
-                set: spec,
+            Values::Word {
+                words: DOCUMENTED_SPECS,
+                set: |s, v| {
+                    v.clone_into(&mut s.spec);
+                    Some(())
+                },
             },
         )
     },
@@ -375,8 +377,9 @@ pub static DEFINITIONS: &[Definition] = &[
     Definition {
         mutability: Mutability::Special("refused while the load balancer exists"),
         place: Place::PoolServiceOnly(
-            "only a PoolService has it, because each pool has a load balancer of its own: use `kubectl \
-             annotate ps`, or ecm.alibabacloud.com/loadbalancer-ids: pool=lb-...,pool=lb-... on the Service",
+            "only on a PoolService, because each pool has a load balancer of its own: `kubectl \
+             annotate ps <service>-<pool> ...-id=lb-...`, or on the Service \
+             ecm.alibabacloud.com/loadbalancer-ids: pool=lb-...,pool=lb-...",
         ),
         doc: "Your load balancer for this pool; needs managed-by-user.",
         ..row(
@@ -391,7 +394,7 @@ pub static DEFINITIONS: &[Definition] = &[
     Definition {
         mutability: Mutability::Special("refused while the load balancer exists"),
         place: Place::ServiceOnly(
-            "only a Service has it: on a PoolService use \
+            "only on the Service; on a PoolService use \
              service.beta.kubernetes.io/alibaba-cloud-loadbalancer-id: lb-...",
         ),
         doc: "Your load balancers, by pool; needs managed-by-user. The id on a PoolService counts before it.",
@@ -648,7 +651,8 @@ pub static DEFINITIONS: &[Definition] = &[
         default: Some("false"),
         mutability: Mutability::Special("acts only while there is nothing recorded yet"),
         place: Place::PoolServiceOnly(
-            "only a PoolService has it, because taking over is decided one by one: use `kubectl annotate ps`",
+            "only on a PoolService, because taking over is decided one by one: `kubectl annotate ps \
+             <service>-<pool> ...`",
         ),
         doc: "Whether a load balancer and an EIP that bear our name, but are not recorded as ours, are \
               taken over. They are then released like our own.",
