@@ -49,7 +49,7 @@ pub enum Error {
         action: Action,
         /// Why.
         #[source]
-        source: BoxError,
+        source: crate::client::Refused,
     },
     /// No connection to the endpoint could be made. Nothing was sent.
     #[error("{action}: no connection to {endpoint}")]

@@ -1,0 +1,172 @@
+//! One try: credentials, signature, the caller's check, the exchange, the answer.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use http::header::{ACCEPT, AUTHORIZATION, DATE, HOST, HeaderName, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Uri};
+use serde_json::Value;
+
+use super::{Client, SignatureMethod, answer};
+use crate::action::{API_VERSION, Action};
+use crate::credentials::Credentials;
+use crate::error::{BoxError, Error};
+use crate::params::Params;
+use crate::signer::{Unsigned, v1, v3};
+use crate::transport::TransportError;
+
+impl Client {
+    /// Tries once.
+    pub(super) async fn attempt(&self, action: &Action, params: &Params) -> Result<Value, Error> {
+        let after = self.inner.deadlines.attempt;
+        match tokio::time::timeout(after, self.attempt_without_deadline(action, params)).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Deadline {
+                action: action.clone(),
+                after,
+            }),
+        }
+    }
+
+    async fn attempt_without_deadline(
+        &self,
+        action: &Action,
+        params: &Params,
+    ) -> Result<Value, Error> {
+        let inner = &self.inner;
+        let credentials =
+            inner
+                .credentials
+                .credentials()
+                .await
+                .map_err(|source| Error::Credentials {
+                    action: action.clone(),
+                    source,
+                })?;
+        let request = self
+            .signed(action, params, &credentials)
+            .map_err(|source| Error::Encode {
+                action: action.clone(),
+                source,
+            })?;
+        if let Some(check) = &inner.before_send {
+            check(action).map_err(|source| Error::BeforeSend {
+                action: action.clone(),
+                source,
+            })?;
+        }
+        let response = inner
+            .transport
+            .exchange(request)
+            .await
+            .map_err(|error| self.transport_error(action, error))?;
+        let result = answer::read(action, &response);
+        if let Err(error) = &result
+            && is_about_the_clock(error)
+        {
+            self.learn_clock(response.headers());
+        }
+        tracing::debug!(%action, status = response.status().as_u16(), ok = result.is_ok(), "ENS answered");
+        result
+    }
+
+    fn signed(
+        &self,
+        action: &Action,
+        params: &Params,
+        credentials: &Credentials,
+    ) -> Result<http::Request<Bytes>, BoxError> {
+        let inner = &self.inner;
+        let method = action.method();
+        let unsigned = Unsigned {
+            method: method.as_str(),
+            host: inner.endpoint.authority(),
+            action: action.name(),
+            version: API_VERSION,
+            params,
+        };
+        let offset = TimeDelta::milliseconds(inner.clock_offset.load(Ordering::Relaxed));
+        let now = inner.context.now();
+        let time = now.checked_add_signed(offset).unwrap_or(now);
+        let nonce = inner.context.nonce();
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, inner.user_agent.clone());
+        let query = match inner.signature {
+            SignatureMethod::V3 => {
+                let signed = v3::sign(&unsigned, credentials, time, &nonce);
+                for (name, value) in signed.headers {
+                    headers.insert(HeaderName::from_static(name), sensitive(&value)?);
+                }
+                headers.insert(AUTHORIZATION, sensitive(&signed.authorization)?);
+                signed.query.to_string()
+            }
+            SignatureMethod::V1 => {
+                headers.insert(HOST, inner.endpoint.authority().parse()?);
+                v1::sign(&unsigned, credentials, time, &nonce)
+                    .as_str()
+                    .to_owned()
+            }
+        };
+        let uri = Uri::builder()
+            .scheme(inner.endpoint.scheme())
+            .authority(inner.endpoint.authority())
+            .path_and_query(if query.is_empty() {
+                "/".to_owned()
+            } else {
+                format!("/?{query}")
+            })
+            .build()?;
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(uri)
+            .body(Bytes::new())?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    fn transport_error(&self, action: &Action, error: TransportError) -> Error {
+        let action = action.clone();
+        let endpoint = self.inner.endpoint.authority().to_owned();
+        match error {
+            TransportError::Connect(source) => Error::Connect {
+                action,
+                endpoint,
+                source,
+            },
+            TransportError::Exchange(source) => Error::Exchange {
+                action,
+                endpoint,
+                source,
+            },
+            TransportError::TooLarge { limit } => Error::TooLarge { action, limit },
+        }
+    }
+
+    /// Takes the cloud's time from the Date header of its answer.
+    fn learn_clock(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|value| value.to_str().ok());
+        let Some(theirs) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) else {
+            return;
+        };
+        let offset = theirs.with_timezone(&Utc) - self.inner.context.now();
+        self.inner
+            .clock_offset
+            .store(offset.num_milliseconds(), Ordering::Relaxed);
+    }
+}
+
+/// A header value that is kept out of debug output.
+fn sensitive(text: &str) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
+    let mut value = HeaderValue::from_str(text)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Whether the cloud refused the request for its date.
+pub(super) fn is_about_the_clock(error: &Error) -> bool {
+    error
+        .code()
+        .is_some_and(|code| code.starts_with("InvalidTimeStamp") || code == "IllegalTimestamp")
+}

@@ -1,0 +1,161 @@
+//! Building a client.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use super::{
+    BeforeSend, Client, Deadlines, Endpoint, EndpointError, Inner, Refused, RetryPolicy,
+    SignatureMethod,
+};
+use crate::action::Action;
+use crate::context::Context;
+use crate::credentials::ProvideCredentials;
+use crate::transport::{HyperTransport, TlsError, Transport};
+
+/// Builds a [`Client`].
+pub struct ClientBuilder {
+    credentials: Arc<dyn ProvideCredentials>,
+    endpoint: Option<String>,
+    transport: Option<Arc<dyn Transport>>,
+    context: Context,
+    signature: SignatureMethod,
+    retry: RetryPolicy,
+    deadlines: Deadlines,
+    before_send: Option<Arc<BeforeSend>>,
+    user_agent_suffix: Option<String>,
+}
+
+/// Why a client could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The endpoint is not one.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The default transport could not be set up.
+    #[error("TLS could not be set up")]
+    Tls(#[from] TlsError),
+    /// The user agent has characters that a header cannot carry.
+    #[error("user agent \"{0}\": only printable ASCII is allowed")]
+    UserAgent(String),
+}
+
+impl ClientBuilder {
+    pub(super) fn new(credentials: Arc<dyn ProvideCredentials>) -> Self {
+        Self {
+            credentials,
+            endpoint: None,
+            transport: None,
+            context: Context::system(),
+            signature: SignatureMethod::default(),
+            retry: RetryPolicy::default(),
+            deadlines: Deadlines::default(),
+            before_send: None,
+            user_agent_suffix: None,
+        }
+    }
+
+    /// Where calls go: a host, or `http(s)://host[:port]`. [`DEFAULT_ENDPOINT`](super::DEFAULT_ENDPOINT) when not set.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// How exchanges are done; a [`HyperTransport`] with its defaults when not set.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Where time and randomness come from; the machine's when not set.
+    #[must_use]
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// How requests are signed.
+    #[must_use]
+    pub fn signature(mut self, method: SignatureMethod) -> Self {
+        self.signature = method;
+        self
+    }
+
+    /// How reads are repeated.
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// How long things may take.
+    #[must_use]
+    pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.deadlines = deadlines;
+        self
+    }
+
+    /// A check before every try; see [`BeforeSend`].
+    #[must_use]
+    pub fn before_send(
+        mut self,
+        check: impl Fn(&Action) -> Result<(), Refused> + Send + Sync + 'static,
+    ) -> Self {
+        self.before_send = Some(Arc::new(check));
+        self
+    }
+
+    /// Names the program behind `ens-openapi/<version>` in the User-Agent header, such as `my-controller/1.2`.
+    #[must_use]
+    pub fn user_agent_suffix(mut self, program: impl Into<String>) -> Self {
+        self.user_agent_suffix = Some(program.into());
+        self
+    }
+
+    /// Builds the client. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the endpoint or the user agent is malformed, or TLS cannot be set up.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let endpoint = match self.endpoint {
+            Some(text) => text.parse()?,
+            None => Endpoint::default(),
+        };
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(HyperTransport::new()?),
+        };
+        let mut user_agent = concat!("ens-openapi/", env!("CARGO_PKG_VERSION")).to_owned();
+        if let Some(program) = self.user_agent_suffix {
+            user_agent = format!("{user_agent} {program}");
+        }
+        let user_agent = user_agent
+            .parse()
+            .map_err(|_| BuildError::UserAgent(user_agent))?;
+        Ok(Client {
+            inner: Arc::new(Inner {
+                endpoint,
+                transport,
+                credentials: self.credentials,
+                context: self.context,
+                signature: self.signature,
+                retry: self.retry,
+                deadlines: self.deadlines,
+                before_send: self.before_send,
+                user_agent,
+                clock_offset: AtomicI64::new(0),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}

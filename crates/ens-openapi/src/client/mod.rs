@@ -1,0 +1,158 @@
+//! The client: signs, sends, reads the answer, repeats reads.
+
+mod answer;
+mod attempt;
+mod builder;
+mod endpoint;
+mod ens_api;
+mod retry;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub use builder::{BuildError, ClientBuilder};
+pub use endpoint::{DEFAULT_ENDPOINT, Endpoint, EndpointError};
+pub use retry::RetryPolicy;
+
+use crate::action::Action;
+use crate::api::Request;
+use crate::context::Context;
+use crate::credentials::ProvideCredentials;
+use crate::error::Error;
+use crate::params::Params;
+use crate::transport::Transport;
+
+/// A client of the ENS OpenAPI. Cheap to clone; clones share connections and what was learnt about the clock.
+///
+/// * Reads (`Describe…`, `List…`) are repeated after failures that may pass, with full jitter, never longer than the
+///   call's deadline. Writes are sent once.
+/// * Every try has a nonce, a date and a signature of its own.
+/// * Dropping a future stops the call. Of a write that was already sent, nobody can then tell whether it took effect.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    endpoint: Endpoint,
+    transport: Arc<dyn Transport>,
+    credentials: Arc<dyn ProvideCredentials>,
+    context: Context,
+    signature: SignatureMethod,
+    retry: RetryPolicy,
+    deadlines: Deadlines,
+    before_send: Option<Arc<BeforeSend>>,
+    user_agent: http::HeaderValue,
+    /// What the cloud's clock is ahead of ours, in milliseconds, as learnt from a refusal.
+    clock_offset: AtomicI64,
+}
+
+/// A check that is asked before every try, after the request was signed: the last moment at which a caller can stop
+/// it, for example because it is not the leader any more.
+pub type BeforeSend = dyn Fn(&Action) -> Result<(), Refused> + Send + Sync;
+
+/// Why a [`BeforeSend`] check stopped a try.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refused {
+    reason: String,
+}
+
+impl Refused {
+    /// A refusal for this reason.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+        }
+    }
+}
+
+/// How requests are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignatureMethod {
+    /// ACS3-HMAC-SHA256, as current SDKs do.
+    #[default]
+    V3,
+    /// RPC HMAC-SHA1, as older SDKs do.
+    V1,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// One try: connecting, sending, waiting, reading. For a write this is the deadline of the whole call.
+    pub attempt: Duration,
+    /// A read with all of its tries and the waits between them.
+    pub read: Duration,
+}
+
+impl Default for Deadlines {
+    /// 10 s for a try, 30 s for a read.
+    fn default() -> Self {
+        Self {
+            attempt: Duration::from_secs(10),
+            read: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Client {
+    /// Starts a client that calls with these credentials.
+    pub fn builder(credentials: impl ProvideCredentials + 'static) -> ClientBuilder {
+        ClientBuilder::new(Arc::new(credentials))
+    }
+
+    /// Calls any action with any parameters and gives its answer as it came.
+    ///
+    /// # Errors
+    /// When the call fails; see [`Error`].
+    pub async fn call(&self, action: impl Into<Action>, params: &Params) -> Result<Value, Error> {
+        let action = action.into();
+        if action.is_read() {
+            retry::read(self, &action, params).await
+        } else {
+            self.attempt(&action, params).await
+        }
+    }
+
+    /// Calls a typed action.
+    ///
+    /// # Errors
+    /// When the call fails; see [`Error`].
+    pub async fn send<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
+        let action = request.action();
+        let params = match request.params() {
+            Ok(params) => params,
+            Err(source) => {
+                return Err(Error::Encode {
+                    action,
+                    source: source.into(),
+                });
+            }
+        };
+        let answer = self.call(action.clone(), &params).await?;
+        let request_id = answer::request_id(&answer);
+        request.decode(answer).map_err(|source| Error::Decode {
+            action,
+            request_id,
+            source,
+        })
+    }
+
+    /// Where calls go.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.inner.endpoint
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("endpoint", &self.inner.endpoint)
+            .finish_non_exhaustive()
+    }
+}

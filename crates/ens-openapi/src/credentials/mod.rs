@@ -1,0 +1,124 @@
+//! Who calls: AccessKey pairs and STS tokens, and where they come from.
+//!
+//! A [`Client`](crate::client::Client) asks its [`ProvideCredentials`] before every try, so that a provider that
+//! refreshes is followed at once.
+
+mod environment;
+mod secret;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use environment::EnvironmentCredentials;
+pub use secret::Secret;
+
+use crate::error::BoxError;
+
+/// An AccessKey pair, with an STS token where it is a temporary one.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The AccessKey id. It is no secret: it travels in every request in plain text.
+    pub access_key_id: String,
+    /// The AccessKey secret, which signs.
+    pub access_key_secret: Secret,
+    /// The STS token of a temporary pair.
+    pub security_token: Option<Secret>,
+}
+
+impl Credentials {
+    /// A long-lived AccessKey pair.
+    pub fn new(access_key_id: impl Into<String>, access_key_secret: impl Into<String>) -> Self {
+        Self {
+            access_key_id: access_key_id.into(),
+            access_key_secret: Secret::new(access_key_secret),
+            security_token: None,
+        }
+    }
+
+    /// The same pair with an STS token.
+    #[must_use]
+    pub fn with_security_token(mut self, token: impl Into<String>) -> Self {
+        self.security_token = Some(Secret::new(token));
+        self
+    }
+}
+
+/// A source of credentials.
+#[async_trait]
+pub trait ProvideCredentials: Send + Sync + fmt::Debug {
+    /// The credentials to sign the next request with. Called before every try: a source that fetches them keeps them.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be fetched now.
+    async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError>;
+}
+
+#[async_trait]
+impl<P: ProvideCredentials + ?Sized> ProvideCredentials for Arc<P> {
+    async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError> {
+        (**self).credentials().await
+    }
+}
+
+/// Credentials that never change.
+#[derive(Clone, Debug)]
+pub struct StaticCredentials(Arc<Credentials>);
+
+impl StaticCredentials {
+    /// Always these.
+    pub fn new(credentials: Credentials) -> Self {
+        Self(Arc::new(credentials))
+    }
+}
+
+impl From<Credentials> for StaticCredentials {
+    fn from(credentials: Credentials) -> Self {
+        Self::new(credentials)
+    }
+}
+
+#[async_trait]
+impl ProvideCredentials for StaticCredentials {
+    async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError> {
+        Ok(Arc::clone(&self.0))
+    }
+}
+
+/// Why there are no credentials.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// A variable that is needed is not set, or empty.
+    #[error("environment variable {name} is not set or empty")]
+    MissingVariable {
+        /// The variable.
+        name: &'static str,
+    },
+    /// A source of credentials failed.
+    #[error("{provider} gives no credentials")]
+    Provider {
+        /// What failed, such as the path of a file.
+        provider: Cow<'static, str>,
+        /// Whether asking again later may help.
+        is_transient: bool,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+}
+
+impl CredentialsError {
+    /// Whether asking again later may help without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Provider {
+                is_transient: true,
+                ..
+            }
+        )
+    }
+}
