@@ -1,0 +1,121 @@
+//! The table of actions: name, method, published rate, parameters, and the function that does it.
+//! Names, parameters and answers follow the public ENS API 2017-11-10 (github.com/alibabacloud-go/ens-20171110 and
+//! github.com/aliyun/aliyun-openapi-meta).
+
+mod backends;
+mod eips;
+mod listener_settings;
+mod listeners;
+mod load_balancers;
+mod networks;
+
+use serde_json::Value;
+
+use super::error::ApiError;
+use super::params::{Args, Param};
+use super::scope::Scope;
+use super::settings::{NameFilter, Switches};
+use crate::time::Timestamp;
+
+/// One action of the API.
+pub(crate) struct Action {
+    pub(crate) name: &'static str,
+    /// The metadata lists it with GET alone.
+    pub(crate) get_only: bool,
+    /// Requests per second that one user may make; `None` where no number is published.
+    pub(crate) per_second: Option<u32>,
+    pub(crate) params: &'static [Param],
+    pub(crate) run: fn(&mut Scope<'_>, &Args<'_>) -> Result<Value, ApiError>,
+}
+
+/// Finds an action by its exact name.
+pub(crate) fn find(name: &str, switches: &Switches) -> Result<&'static Action, ApiError> {
+    let hidden = name == "DeleteLoadBalancer" && !switches.delete_load_balancer_known;
+    [
+        load_balancers::ACTIONS,
+        listeners::ACTIONS,
+        backends::ACTIONS,
+        eips::ACTIONS,
+        networks::ACTIONS,
+    ]
+    .into_iter()
+    .flatten()
+    .find(|action| action.name == name && !hidden)
+    .ok_or_else(|| {
+        let message =
+            format!("Specified api is not found, please check your url and method: {name}.");
+        ApiError::new(404, "InvalidAction.NotFound", message)
+    })
+}
+
+/// One page of `items`, from 1.
+fn page<T>(items: Vec<T>, number: usize, size: usize) -> Vec<T> {
+    items
+        .into_iter()
+        .skip((number - 1).saturating_mul(size))
+        .take(size)
+        .collect()
+}
+
+/// Whether a name passes a list's name filter.
+fn name_passes(filter: NameFilter, wanted: Option<&str>, name: &str) -> bool {
+    wanted.is_none_or(|wanted| match filter {
+        NameFilter::Exact => name == wanted,
+        NameFilter::Substring => name.contains(wanted),
+    })
+}
+
+/// Whether a value equals a filter, where one is given.
+fn equals(wanted: Option<&str>, value: &str) -> bool {
+    wanted.is_none_or(|wanted| wanted == value)
+}
+
+/// Whether a region passes `EnsRegionId` and `EnsRegionIds.N`.
+fn region_passes(args: &Args<'_>, region: &str) -> bool {
+    let many = args.list("EnsRegionIds");
+    equals(args.text("EnsRegionId"), region) && (many.is_empty() || many.contains(&region))
+}
+
+/// How long a ClientToken is remembered (text of CreateLoadBalancer in the SDK: ten minutes).
+const TOKEN_LIFE: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// Runs a creation at most once per ClientToken: the same token with the same parameters gives the first result again.
+/// Only a success is remembered: a refusal voids the token.
+fn once_per_token(
+    scope: &mut Scope<'_>,
+    args: &Args<'_>,
+    create: impl FnOnce(&mut Scope<'_>) -> Result<Value, ApiError>,
+) -> Result<Value, ApiError> {
+    let Some(token) = args.text("ClientToken") else {
+        return create(scope);
+    };
+    let key = (scope.action, token.to_owned());
+    let now = scope.now;
+    scope
+        .state
+        .tokens
+        .retain(|_, token| now.since(token.first_used) < TOKEN_LIFE);
+    let params = args.all();
+    if let Some(known) = scope.state.tokens.get(&key) {
+        if known.params == params {
+            return Ok(known.result.clone());
+        }
+        let message = "The ClientToken was used before with other parameters.";
+        return Err(ApiError::new(400, "IdempotentParameterMismatch", message));
+    }
+    let result = create(scope)?;
+    scope.state.tokens.insert(
+        key,
+        super::Token {
+            first_used: now,
+            params,
+            result: result.clone(),
+        },
+    );
+    Ok(result)
+}
+
+/// From when lists show what is made now.
+fn listed_from(scope: &Scope<'_>) -> Timestamp {
+    scope.now.after(scope.config.latency.list_lag)
+}

@@ -1,0 +1,216 @@
+//! What happens later: the asynchronous half of every change.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use super::journal::Paid;
+use super::resource::{EipStatus, Life, ListenerKey, ListenerStatus, VSwitch};
+use super::{Cloud, Request, State};
+use crate::time::Timestamp;
+
+/// One change that is under way. Each applies only if its object is still waiting for it.
+#[derive(Clone, Debug)]
+pub(crate) enum Transition {
+    LoadBalancerReady(String),
+    LoadBalancerStatus(String, bool),
+    LoadBalancerGone(String, String),
+    ListenerRunning(String, ListenerKey),
+    ListenerStopped(String, ListenerKey),
+    ListenerGone(String, ListenerKey),
+    EipAvailable(String),
+    EipBound(String),
+    EipUnbound(String),
+    EipGone(String, String),
+    /// A call whose effect comes long after its caller gave up.
+    LateCall(Request, String),
+}
+
+/// Transitions in the order in which they are due.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pending {
+    queue: BTreeMap<(Timestamp, u64), (String, Transition)>,
+    sequence: u64,
+}
+
+impl Pending {
+    pub(crate) fn add(&mut self, at: Timestamp, account: &str, transition: Transition) {
+        self.sequence += 1;
+        self.queue
+            .insert((at, self.sequence), (account.to_owned(), transition));
+    }
+
+    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, String, Transition)> {
+        let entry = self.queue.first_entry()?;
+        let at = entry.key().0;
+        if at > now {
+            return None;
+        }
+        let (account, transition) = entry.remove();
+        Some((at, account, transition))
+    }
+
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.queue.keys().next().map(|(at, _)| *at)
+    }
+}
+
+impl Cloud {
+    pub(super) fn apply(&mut self, at: Timestamp, account: &str, transition: Transition) {
+        let stays_inactive = self.config.switches.new_elb_stays_inactive;
+        let Some(state) = self.accounts.get_mut(account) else {
+            return;
+        };
+        match transition {
+            Transition::LoadBalancerReady(id) => {
+                if let Some(balancer) = state
+                    .load_balancers
+                    .get_mut(&id)
+                    .filter(|b| b.life == Life::Creating)
+                {
+                    balancer.life = Life::Ready;
+                    balancer.active = !stays_inactive;
+                }
+            }
+            Transition::LoadBalancerStatus(id, active) => {
+                if let Some(balancer) = state
+                    .load_balancers
+                    .get_mut(&id)
+                    .filter(|b| b.life == Life::Ready)
+                {
+                    balancer.active = active;
+                }
+            }
+            Transition::ListenerRunning(id, key) => {
+                set_listener(
+                    state,
+                    &id,
+                    key,
+                    ListenerStatus::Starting,
+                    ListenerStatus::Running,
+                );
+            }
+            Transition::ListenerStopped(id, key) => {
+                set_listener(
+                    state,
+                    &id,
+                    key,
+                    ListenerStatus::Stopping,
+                    ListenerStatus::Stopped,
+                );
+            }
+            Transition::ListenerGone(id, key) => {
+                if let Some(balancer) = state.load_balancers.get_mut(&id) {
+                    balancer.listeners.remove(&key);
+                    self.forwarding.forget_listener(&id, key);
+                }
+            }
+            Transition::EipAvailable(id) => {
+                set_eip(state, &id, EipStatus::Pending, EipStatus::Available);
+            }
+            Transition::EipBound(id) => {
+                set_eip(state, &id, EipStatus::Associating, EipStatus::InUse);
+            }
+            Transition::EipUnbound(id) => {
+                set_eip(state, &id, EipStatus::Unassociating, EipStatus::Available);
+            }
+            Transition::LoadBalancerGone(id, request_id) | Transition::EipGone(id, request_id) => {
+                self.remove(account, &id, &request_id, at);
+            }
+            Transition::LateCall(request, request_id) => {
+                let _unheard = self.execute(&request, &request_id, at);
+            }
+        }
+    }
+
+    /// Takes an ELB or EIP out of the world. What was bound to it is free again.
+    pub(super) fn remove(&mut self, account: &str, id: &str, request_id: &str, at: Timestamp) {
+        let listed_until = at.after(self.config.latency.list_lag);
+        let Some(state) = self.accounts.get_mut(account) else {
+            return;
+        };
+        if let Some(balancer) = state.load_balancers.remove(id) {
+            self.forwarding.forget_load_balancer(id);
+            for eip in state
+                .eips
+                .values_mut()
+                .filter(|eip| eip.binding.as_ref().is_some_and(|b| b.instance_id == id))
+            {
+                eip.binding = None;
+                if eip.status != EipStatus::Releasing {
+                    eip.status = EipStatus::Available;
+                }
+            }
+            state.ghost_load_balancers.push((listed_until, balancer));
+            self.journal.released(id, request_id, at);
+        }
+        if let Some(eip) = state.eips.remove(id) {
+            self.eip_addresses.remove(&eip.address);
+            state.ghost_eips.push((listed_until, eip));
+            self.journal.released(id, request_id, at);
+        }
+    }
+}
+
+fn set_listener(
+    state: &mut State,
+    id: &str,
+    key: ListenerKey,
+    from: ListenerStatus,
+    to: ListenerStatus,
+) {
+    let listener = state
+        .load_balancers
+        .get_mut(id)
+        .and_then(|balancer| balancer.listeners.get_mut(&key));
+    if let Some(listener) = listener.filter(|listener| listener.status == from) {
+        listener.status = to;
+    }
+}
+
+fn set_eip(state: &mut State, id: &str, from: EipStatus, to: EipStatus) {
+    if let Some(eip) = state.eips.get_mut(id).filter(|eip| eip.status == from) {
+        eip.status = to;
+        if to == EipStatus::Available {
+            eip.binding = None;
+        }
+    }
+}
+
+/// The lowest free host address of a vSwitch, from .10 on. Paid and computing instances share the range.
+pub(crate) fn free_address(state: &State, vswitch: &VSwitch) -> Option<Ipv4Addr> {
+    let size = 1_u32.checked_shl(32 - u32::from(vswitch.prefix))?;
+    (10..size.saturating_sub(1))
+        .map(|offset| Ipv4Addr::from_bits(vswitch.base.to_bits() + offset))
+        .find(|address| {
+            !state
+                .instances
+                .values()
+                .any(|instance| instance.private_ip == *address)
+                && !state
+                    .load_balancers
+                    .values()
+                    .any(|balancer| balancer.address == *address)
+        })
+}
+
+/// Another live resource of that kind, region and name: the sign of a double creation.
+pub(crate) fn alive_by_name(state: &State, kind: Paid, region: &str, name: &str) -> Option<String> {
+    match kind {
+        Paid::LoadBalancer => state
+            .load_balancers
+            .values()
+            .find(|balancer| {
+                balancer.name == name
+                    && balancer.region == region
+                    && balancer.life != Life::Releasing
+            })
+            .map(|balancer| balancer.id.clone()),
+        Paid::Eip => state
+            .eips
+            .values()
+            .find(|eip| {
+                eip.name == name && eip.region == region && eip.status != EipStatus::Releasing
+            })
+            .map(|eip| eip.id.clone()),
+    }
+}

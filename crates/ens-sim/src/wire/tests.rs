@@ -1,0 +1,1 @@
+//! The gateway, driven by hand-made requests.
