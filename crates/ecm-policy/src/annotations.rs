@@ -210,13 +210,15 @@ pub fn parse_with_specs(
     parse::parse(service, pool_service, &specs)
 }
 
-/// The candidate with the smallest edit distance to `key`; what follows the prefix counts first.
-/// Empty when there is no candidate.
+/// The candidate whose name has the smallest edit distance to that of `key`; of equal ones, one
+/// with the same prefix. Empty when there is no candidate.
 pub fn nearest<'a>(key: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    let (prefix, name) = table::split(key);
     let distance = |candidate: &str| {
+        let (candidate_prefix, candidate_name) = table::split(candidate);
         (
-            strsim::osa_distance(table::name_of(key), table::name_of(candidate)),
-            strsim::osa_distance(key, candidate),
+            strsim::osa_distance(name, candidate_name),
+            prefix != candidate_prefix,
         )
     };
     candidates

@@ -180,11 +180,13 @@ macro_rules! own_key {
     };
 }
 
-/// The part of a key after its prefix, as far as the prefix is one that we know.
-pub(super) fn name_of(key: &str) -> &str {
-    key.strip_prefix(well_known::ANNOTATION_PREFIX)
-        .or_else(|| key.split_once('/').map(|(_, name)| name))
-        .unwrap_or(key)
+/// A key in two: its prefix and its name. The common prefix of the annotation page is one too.
+pub(super) fn split(key: &str) -> (&str, &str) {
+    let page = well_known::ANNOTATION_PREFIX;
+    key.strip_prefix(page)
+        .map(|name| (page, name))
+        .or_else(|| key.split_once('/'))
+        .unwrap_or(("", key))
 }
 
 /// Declares the settings with their keys.
