@@ -1,0 +1,128 @@
+//! Workers: from a queue to a handler, and back.
+
+use std::error::Error;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Lease, WorkQueue};
+
+/// What a run that did not fail wants next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing, until something changes.
+    Wait,
+    /// Another look after this time, unless something changes before.
+    LookAgain(Duration),
+}
+
+/// Hands the keys of `queue` to `handle`, at most `workers` of them at a time, until `stop` is
+/// cancelled; then waits for those that are running. `name` says in the log what is at work.
+///
+/// A run that fails or panics is logged with its key and tried again with backoff. A panic touches
+/// nothing but its own key (behaviour 11.5).
+pub async fn run<K, H, F, E>(
+    name: &'static str,
+    queue: WorkQueue<K>,
+    workers: NonZeroUsize,
+    stop: CancellationToken,
+    handle: H,
+) where
+    K: Ord + Clone + fmt::Display + Send + Sync + 'static,
+    H: Fn(K) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Next, E>> + Send + 'static,
+    E: Error + Send + 'static,
+{
+    let handle = Arc::new(handle);
+    let mut running = JoinSet::new();
+    loop {
+        while running.len() >= workers.get() {
+            // A run's own panic is caught inside; there is nothing to learn from the result.
+            let _ = running.join_next().await;
+        }
+        // Finished runs are taken out as they come, so that the set does not grow.
+        let lease = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(_) = running.join_next() => continue,
+            lease = queue.next() => lease,
+        };
+        let Some(lease) = lease else { break };
+        running.spawn(one(name, Arc::clone(&handle), lease));
+    }
+    while running.join_next().await.is_some() {}
+}
+
+/// One run of one key.
+async fn one<K, H, F, E>(name: &'static str, handle: Arc<H>, lease: Lease<K>)
+where
+    K: Ord + Clone + fmt::Display,
+    H: Fn(K) -> F,
+    F: Future<Output = Result<Next, E>>,
+    E: Error,
+{
+    let key = lease.key().clone();
+    let queue = lease.queue.clone();
+    // The call is inside of the future: it may panic as well.
+    let run = async { handle(key.clone()).await };
+    match AssertUnwindSafe(run).catch_unwind().await {
+        Ok(Ok(next)) => {
+            queue.forget_failures(&key);
+            queue.count(|counts| counts.succeeded += 1);
+            if let Next::LookAgain(delay) = next {
+                queue.add_after(key, delay);
+            }
+        }
+        Ok(Err(error)) => {
+            queue.count(|counts| counts.failed += 1);
+            let delay = queue.add_failed(key.clone());
+            tracing::warn!(
+                controller = name,
+                object = %key,
+                error = %Chain(&error),
+                retry_in_ms = delay.as_millis(),
+                "sync failed"
+            );
+        }
+        Err(panic) => {
+            queue.count(|counts| counts.panicked += 1);
+            let delay = queue.add_failed(key.clone());
+            tracing::error!(
+                controller = name,
+                object = %key,
+                panic = panic_text(panic.as_ref()),
+                retry_in_ms = delay.as_millis(),
+                "sync panicked"
+            );
+        }
+    }
+}
+
+/// An error with its sources, each after a colon.
+struct Chain<'a>(&'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+}

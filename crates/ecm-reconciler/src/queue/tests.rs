@@ -1,0 +1,288 @@
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::FutureExt as _;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+fn queue() -> WorkQueue<&'static str> {
+    WorkQueue::new(|bound| bound)
+}
+
+fn ready(queue: &WorkQueue<&'static str>) -> Option<Lease<&'static str>> {
+    queue.next().now_or_never().flatten()
+}
+
+async fn advance(millis: u64) {
+    tokio::time::advance(Duration::from_millis(millis)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_added_often_waits_once() {
+    let queue = queue();
+    queue.add("a");
+    queue.add("b");
+    queue.add("a");
+    assert_eq!(*ready(&queue).unwrap().key(), "a");
+    assert_eq!(*ready(&queue).unwrap().key(), "b");
+    assert!(ready(&queue).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_never_runs_twice_at_once_and_runs_again_after() {
+    let queue = queue();
+    queue.add("a");
+    let lease = ready(&queue).unwrap();
+    queue.add("a");
+    assert!(ready(&queue).is_none(), "handed out twice");
+    drop(lease);
+    assert_eq!(*ready(&queue).unwrap().key(), "a");
+    assert!(ready(&queue).is_none(), "came back without being added");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_key_does_not_overtake_the_others() {
+    let queue = queue();
+    queue.add("busy");
+    queue.add("quiet");
+    let lease = ready(&queue).unwrap();
+    queue.add("busy");
+    drop(lease);
+    assert_eq!(*ready(&queue).unwrap().key(), "quiet");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_delays_the_earlier_one_wins() {
+    for (first, second) in [(100, 300), (300, 100)] {
+        let queue = queue();
+        queue.add_after("a", Duration::from_millis(first));
+        queue.add_after("a", Duration::from_millis(second));
+        assert_eq!(queue.stats().later, 1);
+        advance(99).await;
+        assert!(ready(&queue).is_none());
+        advance(1).await;
+        drop(ready(&queue).unwrap());
+        advance(1000).await;
+        assert!(ready(&queue).is_none(), "the later delay was kept");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_add_comes_before_a_delay_and_replaces_it() {
+    let queue = queue();
+    queue.add_after("a", Duration::from_millis(100));
+    queue.add("a");
+    drop(ready(&queue).unwrap());
+    advance(1000).await;
+    assert!(ready(&queue).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_that_ends_while_the_key_runs_is_not_lost() {
+    let queue = queue();
+    queue.add("a");
+    let lease = ready(&queue).unwrap();
+    queue.add_after("a", Duration::from_millis(10));
+    advance(10).await;
+    assert!(ready(&queue).is_none());
+    drop(lease);
+    assert!(ready(&queue).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_is_woken_by_an_add_a_delay_and_a_given_back_key() {
+    let queue = queue();
+    let woken = |queue: WorkQueue<&'static str>| async move {
+        tokio::time::timeout(Duration::from_secs(60), queue.next()).await
+    };
+    let waiting = tokio::spawn(woken(queue.clone()));
+    tokio::task::yield_now().await;
+    queue.add("a");
+    let lease = waiting.await.unwrap().unwrap().unwrap();
+
+    let waiting = tokio::spawn(woken(queue.clone()));
+    queue.add("a");
+    tokio::task::yield_now().await;
+    drop(lease);
+    drop(waiting.await.unwrap().unwrap().unwrap());
+
+    let started = Instant::now();
+    queue.add_after("b", Duration::from_secs(7));
+    let lease = woken(queue.clone()).await.unwrap().unwrap();
+    assert_eq!(*lease.key(), "b");
+    assert_eq!(started.elapsed(), Duration::from_secs(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_wait_get_work_when_there_is_enough() {
+    let queue = queue();
+    let waiting: Vec<_> = (0..4)
+        .map(|_| {
+            let queue = queue.clone();
+            tokio::spawn(async move { queue.next().await.map(|lease| *lease.key()) })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    for key in ["a", "b", "c", "d"] {
+        queue.add(key);
+    }
+    let mut keys = Vec::new();
+    for task in waiting {
+        keys.push(task.await.unwrap().unwrap());
+    }
+    keys.sort_unstable();
+    assert_eq!(keys, ["a", "b", "c", "d"]);
+}
+
+#[test]
+fn backoff_doubles_from_five_milliseconds_to_five_minutes() {
+    let millis: Vec<_> = (0..5).map(|n| backoff(n).as_millis()).collect();
+    assert_eq!(millis, [5, 10, 20, 40, 80]);
+    assert_eq!(backoff(15), Duration::from_millis(163_840));
+    assert_eq!(backoff(16), MAX_BACKOFF);
+    assert_eq!(backoff(u32::MAX), MAX_BACKOFF);
+}
+
+#[test]
+fn full_jitter_spreads_over_the_whole_range() {
+    let bound = Duration::from_secs(10);
+    assert_eq!(full_jitter(|| 0.0)(bound), Duration::ZERO);
+    assert_eq!(full_jitter(|| 0.25)(bound), Duration::from_millis(2500));
+    assert_eq!(full_jitter(|| 1.0)(bound), bound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_count_per_key_and_are_forgotten_on_success() {
+    let queue = queue();
+    let fail = |key| queue.add_failed(key).as_millis();
+    assert_eq!((fail("a"), fail("a"), fail("b"), fail("a")), (5, 10, 5, 20));
+    queue.forget_failures(&"a");
+    assert_eq!(fail("a"), 5);
+    assert_eq!(queue.stats().failing, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shut_down_queue_hands_out_nothing_and_lets_waiters_go() {
+    let queue = queue();
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let queue = queue.clone();
+            tokio::spawn(async move { queue.next().await.is_none() })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    queue.shut_down();
+    queue.add("a");
+    for task in waiting {
+        assert!(task.await.unwrap());
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no luck")]
+struct NoLuck;
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_and_an_error_are_retried_and_do_not_disturb_other_keys() {
+    let queue = queue();
+    let stop = CancellationToken::new();
+    let tries = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&tries);
+    let runner = tokio::spawn(run(
+        "test",
+        queue.clone(),
+        NonZeroUsize::MIN,
+        stop.clone(),
+        move |key: &'static str| {
+            let seen = Arc::clone(&seen);
+            async move {
+                match (key, seen.fetch_add(1, Ordering::SeqCst)) {
+                    ("bad", 0) => panic!("at the first try"),
+                    ("bad", 1 | 2) => Err(NoLuck),
+                    _ => Ok(Next::Wait),
+                }
+            }
+        },
+    ));
+    queue.add("bad");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    queue.add("good");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(tries.load(Ordering::SeqCst), 5);
+    let stats = queue.stats();
+    assert_eq!(
+        stats.counts,
+        Counts {
+            succeeded: 2,
+            failed: 2,
+            panicked: 1
+        }
+    );
+    assert_eq!(
+        (stats.failing, stats.running, stats.due, stats.later),
+        (0, 0, 0, 0)
+    );
+    stop.cancel();
+    runner.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_runs_at_a_time_than_workers_and_a_stop_waits_for_them() {
+    let queue = WorkQueue::new(|bound| bound);
+    let stop = CancellationToken::new();
+    let (now, most, done) = <(Arc<AtomicUsize>, Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let counters = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&done));
+    let runner = tokio::spawn(run(
+        "test",
+        queue.clone(),
+        NonZeroUsize::new(3).unwrap(),
+        stop.clone(),
+        move |_: u32| {
+            let (now, most, done) = counters.clone();
+            async move {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_secs(10)).await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                done.fetch_add(1, Ordering::SeqCst);
+                Ok::<_, NoLuck>(Next::Wait)
+            }
+        },
+    ));
+    for key in 0..7 {
+        queue.add(key);
+    }
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    stop.cancel();
+    runner.await.unwrap();
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+    assert_eq!(
+        done.load(Ordering::SeqCst),
+        6,
+        "two rounds of three, the seventh never began"
+    );
+    assert_eq!(now.load(Ordering::SeqCst), 0, "a run was cut off");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_asks_for_another_look_gets_it_in_time() {
+    let queue = WorkQueue::new(|bound| bound);
+    let stop = CancellationToken::new();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&runs);
+    let runner = tokio::spawn(run(
+        "test",
+        queue.clone(),
+        NonZeroUsize::MIN,
+        stop.clone(),
+        move |_: u32| {
+            seen.fetch_add(1, Ordering::SeqCst);
+            async { Ok::<_, NoLuck>(Next::LookAgain(Duration::from_secs(10))) }
+        },
+    ));
+    queue.add(1);
+    tokio::time::sleep(Duration::from_secs(35)).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 4);
+    stop.cancel();
+    runner.await.unwrap();
+}
