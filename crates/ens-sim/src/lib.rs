@@ -1,8 +1,42 @@
-//! A simulated ENS: a pure cloud core, an OpenAPI face and a data plane that really forwards traffic. A test and demo fixture
+//! A simulated ENS (Alibaba Cloud Edge Node Service): a pure cloud core, an OpenAPI face and a data plane that really
+//! forwards traffic. A test and demo fixture.
+//!
+//! - [`cloud::Cloud`] is the core: a value that answers calls at instants that it is told. No sockets, no clock.
+//! - [`wire::Gateway`] puts the OpenAPI before it: RPC parameters, V1 and V3 signatures, STS.
+//! - [`Simulator`] puts both behind an HTTP endpoint and lets EIPs, which are addresses of 127.0.0.0/8, really accept
+//!   TCP and UDP and forward it to the nodes.
+//!
+//! It shares no code with any client, so that it can prove one wrong.
+//!
+//! ```
+//! # tokio_test(async {
+//! use ens_sim::{Simulator, cloud::{Latency, World}};
+//!
+//! let simulator = Simulator::builder()
+//!     .credentials("testid", "testsecret")
+//!     .seed(7)
+//!     .latency(Latency::fast())
+//!     .world(World::guide())
+//!     .start()
+//!     .await?;
+//! let _url = simulator.endpoint();
+//! assert_eq!(simulator.snapshot().load_balancers.len(), 2);
+//! simulator.shutdown().await;
+//! # Ok::<(), ens_sim::StartError>(()) });
+//! # fn tokio_test<E: std::fmt::Debug>(f: impl Future<Output = Result<(), E>>) {
+//! #     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(f).unwrap();
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod cloud;
+mod dataplane;
+mod http;
+mod page;
+mod simulator;
 mod time;
 pub mod wire;
 
+pub use dataplane::BlockError;
+pub use simulator::{Builder, Clock, InstanceAddressError, Simulator, StartError};
 pub use time::Timestamp;

@@ -1,0 +1,122 @@
+//! A simulated ENS as a program: `ens-sim --listen 127.0.0.1:18080`. It starts with the world of the user guide.
+
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum};
+use ens_sim::Simulator;
+use ens_sim::cloud::{Latency, World};
+
+/// A simulated ENS with the world of the multi-region user guide. For tests and demonstrations.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// Address and port of the API.
+    #[arg(long, default_value = "127.0.0.1:18080")]
+    listen: String,
+    /// AccessKey that may call, as ID:SECRET.
+    #[arg(long, default_value = "testid:testsecret", value_parser = parse_credentials)]
+    credentials: (String, String),
+    /// Seed of ids and addresses.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// How long asynchronous changes take.
+    #[arg(long, value_enum, default_value_t = Speed::Real)]
+    latency: Speed,
+    /// Loopback address at which the node ports of an instance listen, as INSTANCE=ADDRESS; may be given several times.
+    #[arg(long = "instance-address", value_parser = parse_instance)]
+    instance_addresses: Vec<(String, std::net::Ipv4Addr)>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Speed {
+    /// Seconds, as in a real edge region.
+    Real,
+    /// Tens of milliseconds.
+    Fast,
+    /// At once.
+    Instant,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let args = Args::parse();
+    let latency = match args.latency {
+        Speed::Real => Latency::real(),
+        Speed::Fast => Latency::fast(),
+        Speed::Instant => Latency::instant(),
+    };
+    let simulator = Simulator::builder()
+        .credentials(&args.credentials.0, &args.credentials.1)
+        .seed(args.seed)
+        .latency(latency)
+        .listen(&args.listen)
+        .world(World::guide())
+        .start()
+        .await
+        .context("starting the simulator")?;
+    for (instance, address) in &args.instance_addresses {
+        simulator
+            .set_instance_address(instance, *address)
+            .context("placing an instance")?;
+    }
+    print_world(&simulator);
+    tokio::signal::ctrl_c()
+        .await
+        .context("waiting for Ctrl-C")?;
+    simulator.shutdown().await;
+    Ok(())
+}
+
+fn print_world(simulator: &Simulator) {
+    let snapshot = simulator.snapshot();
+    println!("endpoint  {}", simulator.endpoint());
+    for vswitch in &snapshot.vswitches {
+        println!(
+            "vSwitch   {} in {} ({})",
+            vswitch.id, vswitch.network, vswitch.region
+        );
+    }
+    for instance in &snapshot.instances {
+        println!(
+            "instance  {} {} ({})",
+            instance.id, instance.private_ip, instance.region
+        );
+    }
+    for balancer in &snapshot.load_balancers {
+        println!(
+            "ELB       {} {} ({})",
+            balancer.id,
+            balancer.status(),
+            balancer.region
+        );
+    }
+    for eip in &snapshot.eips {
+        let bound = eip
+            .binding
+            .as_ref()
+            .map_or("nothing", |binding| binding.instance_id.as_str());
+        println!("EIP       {} {} bound to {bound}", eip.id, eip.address);
+    }
+}
+
+fn parse_credentials(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
+            Ok((id.to_owned(), secret.to_owned()))
+        }
+        _ => Err("must be ID:SECRET".to_owned()),
+    }
+}
+
+fn parse_instance(text: &str) -> Result<(String, std::net::Ipv4Addr), String> {
+    let (instance, address) = text.split_once('=').ok_or("must be INSTANCE=ADDRESS")?;
+    let address = address
+        .parse()
+        .map_err(|_| format!("{address} is not an IPv4 address"))?;
+    Ok((instance.to_owned(), address))
+}

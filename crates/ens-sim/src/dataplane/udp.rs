@@ -1,0 +1,115 @@
+//! UDP: one flow per client address, each with a socket of its own towards its server.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::FrontKey;
+use crate::cloud::Flow;
+use crate::simulator::Shared;
+
+/// The largest datagram.
+const DATAGRAM: usize = 65_535;
+/// Flows that one listener remembers; clients beyond them are dropped until others fall idle.
+const FLOWS: usize = 4096;
+/// A flow without traffic for this long is forgotten.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Forwards datagrams until cancelled.
+pub(super) async fn forward(
+    socket: UdpSocket,
+    front: FrontKey,
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+) {
+    let socket = Arc::new(socket);
+    let mut flows: BTreeMap<SocketAddr, Arc<UdpSocket>> = BTreeMap::new();
+    let mut buffer = vec![0; DATAGRAM];
+    // Flows tell here that they ended. They hold the front socket only weakly, so that it closes with this function.
+    let (ended, mut endings) = tokio::sync::mpsc::channel::<SocketAddr>(FLOWS);
+    loop {
+        let (length, source) = tokio::select! {
+            () = cancel.cancelled() => return,
+            Some(source) = endings.recv() => {
+                flows.remove(&source);
+                continue;
+            }
+            received = socket.recv_from(&mut buffer) => match received {
+                Ok(received) => received,
+                Err(error) => {
+                    tracing::debug!(address = %front.0, port = front.2, %error, "no datagram could be received");
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            },
+        };
+        if !flows.contains_key(&source) && flows.len() < FLOWS {
+            let (address, protocol, port) = front;
+            let flow = Flow {
+                address,
+                port,
+                protocol,
+                source,
+            };
+            let Some(server) = open(&flow, &shared).await else {
+                continue;
+            };
+            flows.insert(source, Arc::clone(&server));
+            let (front, ended, cancel) = (Arc::downgrade(&socket), ended.clone(), cancel.clone());
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = cancel.cancelled() => {}
+                    () = answer(server, front, source) => {}
+                }
+                // The receiver is gone only when the listener is.
+                let _listener_gone = ended.send(source).await;
+            });
+        }
+        if let (Some(server), Some(datagram)) = (flows.get(&source), buffer.get(..length))
+            && let Err(error) = server.send(datagram).await
+        {
+            tracing::debug!(%source, %error, "a datagram could not be forwarded");
+            flows.remove(&source);
+        }
+    }
+}
+
+/// Chooses a server and connects a socket to it; `None` drops the datagram, as UDP does.
+async fn open(flow: &Flow, shared: &Shared) -> Option<Arc<UdpSocket>> {
+    let chosen = {
+        let now = shared.now();
+        let mut gateway = shared.gateway();
+        let chosen = gateway.cloud_mut().connect(flow, now);
+        if let Ok(backend) = &chosen {
+            // UDP has no end to wait for: wlc sees flows only as they begin.
+            gateway.cloud_mut().disconnect(backend);
+        }
+        chosen
+    };
+    let backend = chosen.ok()?;
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.ok()?;
+    socket.connect((backend.reach?, backend.port)).await.ok()?;
+    Some(Arc::new(socket))
+}
+
+/// Carries a server's answers back until the flow is idle or the server's port is closed.
+async fn answer(server: Arc<UdpSocket>, front: std::sync::Weak<UdpSocket>, client: SocketAddr) {
+    let mut buffer = vec![0; DATAGRAM];
+    loop {
+        let Ok(Ok(length)) = tokio::time::timeout(IDLE, server.recv(&mut buffer)).await else {
+            return;
+        };
+        let (Some(front), Some(datagram)) = (front.upgrade(), buffer.get(..length)) else {
+            return;
+        };
+        if front.send_to(datagram, client).await.is_err() {
+            return;
+        }
+    }
+}

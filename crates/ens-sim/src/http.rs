@@ -1,0 +1,123 @@
+//! The HTTP face: one hyper server in front of the gateway.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cloud::Delivery;
+use crate::dataplane::Dataplane;
+use crate::page;
+use crate::simulator::Shared;
+
+/// The largest body that is read.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// Why a connection ends without an answer.
+#[derive(Debug, thiserror::Error)]
+enum NoAnswer {
+    #[error("the answer is lost on purpose")]
+    Lost,
+    #[error("the body could not be read")]
+    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Accepts connections until cancelled.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    dataplane: Option<Arc<Dataplane>>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+) {
+    loop {
+        let accepted = tokio::select! {
+            () = cancel.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = serve_connection(stream, Arc::clone(&shared), dataplane.clone());
+                let cancel = cancel.clone();
+                tasks.spawn(async move {
+                    tokio::select! {
+                        () = cancel.cancelled() => {}
+                        () = connection => {}
+                    }
+                });
+            }
+            // Out of file descriptors, or a client that hung up: the next one may do better.
+            Err(error) => {
+                tracing::warn!(%error, "a connection to the endpoint was not accepted");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    shared: Arc<Shared>,
+    dataplane: Option<Arc<Dataplane>>,
+) {
+    let service =
+        service_fn(move |request| answer(request, Arc::clone(&shared), dataplane.clone()));
+    if let Err(error) = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+    {
+        tracing::debug!(%error, "a connection to the endpoint ended early");
+    }
+}
+
+async fn answer(
+    request: hyper::Request<Incoming>,
+    shared: Arc<Shared>,
+    dataplane: Option<Arc<Dataplane>>,
+) -> Result<hyper::Response<Full<Bytes>>, NoAnswer> {
+    if page::is_asked_for(&request) {
+        let page = {
+            let gateway = shared.gateway();
+            page::render(gateway.cloud())
+        };
+        return Ok(html(page));
+    }
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, BODY_LIMIT)
+        .collect()
+        .await
+        .map_err(NoAnswer::Body)?
+        .to_bytes();
+    let request = hyper::Request::from_parts(head, body);
+    let reply = {
+        let now = shared.now();
+        shared.gateway().answer(&request, now)
+    };
+    // What the call changed at once is on the sockets before the caller reads its answer.
+    if let Some(dataplane) = &dataplane {
+        dataplane.reconcile().await;
+    }
+    shared.announce();
+    match reply.delivery {
+        Delivery::Now => {}
+        Delivery::After(wait) => tokio::time::sleep(wait).await,
+        Delivery::Lost => return Err(NoAnswer::Lost),
+    }
+    Ok(reply.response.map(Full::new))
+}
+
+fn html(page: String) -> hyper::Response<Full<Bytes>> {
+    let mut response = hyper::Response::new(Full::new(Bytes::from(page)));
+    let kind = hyper::header::HeaderValue::from_static("text/html; charset=utf-8");
+    response
+        .headers_mut()
+        .insert(hyper::header::CONTENT_TYPE, kind);
+    response
+}
