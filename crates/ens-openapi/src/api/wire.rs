@@ -244,3 +244,103 @@ macro_rules! text_enum {
     };
 }
 pub(crate) use text_enum;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::eip::Isp;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Sample {
+        #[serde(default, deserialize_with = "text")]
+        text: Option<String>,
+        #[serde(default, deserialize_with = "scalar")]
+        number: Option<u16>,
+        #[serde(default, deserialize_with = "list")]
+        list: Vec<String>,
+    }
+
+    fn read(value: Value) -> Result<Sample, serde_json::Error> {
+        serde_json::from_value(value)
+    }
+
+    #[test]
+    fn numbers_may_be_text_and_text_may_be_numbers() {
+        let sample = read(json!({"text": 5, "number": " 80\n"})).unwrap();
+        assert_eq!(
+            (sample.text.as_deref(), sample.number),
+            (Some("5"), Some(80))
+        );
+        assert_eq!(read(json!({"number": 80})).unwrap().number, Some(80));
+    }
+
+    #[test]
+    fn null_missing_and_empty_are_absent() {
+        let absent = Sample {
+            text: None,
+            number: None,
+            list: Vec::new(),
+        };
+        assert_eq!(read(json!({})).unwrap(), absent);
+        assert_eq!(
+            read(json!({"text": null, "number": null, "list": null})).unwrap(),
+            absent
+        );
+        assert_eq!(
+            read(json!({"text": "\n", "number": "", "list": {}})).unwrap(),
+            absent
+        );
+    }
+
+    #[test]
+    fn a_number_that_is_none_or_too_large_is_refused_with_its_text() {
+        for value in [json!("8O"), json!(65536), json!(-1), json!(1.5)] {
+            let error = read(json!({"number": value})).unwrap_err().to_string();
+            assert!(
+                error.contains(value.to_string().trim_matches('"')),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn lists_may_be_wrapped_but_only_around_one_list() {
+        let expected = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(read(json!({"list": ["a", "b"]})).unwrap().list, expected);
+        assert_eq!(
+            read(json!({"list": {"Any": ["a", "b"]}})).unwrap().list,
+            expected
+        );
+        assert!(
+            read(json!({"list": {"Any": null}}))
+                .unwrap()
+                .list
+                .is_empty()
+        );
+        assert!(read(json!({"list": {"Any": ["a"], "Other": ["b"]}})).is_err());
+        assert!(read(json!({"list": {"Any": "a"}})).is_err());
+        assert!(read(json!({"list": "a"})).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn an_enum_keeps_every_unknown_text(text in "[a-zA-Z]{0,12}|[cC][mM][cC][cC]") {
+            let isp: Isp = serde_json::from_value(json!(text)).unwrap();
+            if let Some(known) = Isp::KNOWN.iter().find(|known| known.as_str().eq_ignore_ascii_case(&text)) {
+                prop_assert_eq!(&isp, known);
+            } else {
+                prop_assert_eq!(isp, Isp::Unknown(text));
+            }
+        }
+
+        #[test]
+        fn reading_any_json_never_panics(text in "\\PC{0,64}", number in any::<f64>()) {
+            for value in [json!(text), json!(number), json!([text]), json!({"x": number})] {
+                let _ = read(json!({"text": value, "number": value, "list": value}));
+            }
+        }
+    }
+}

@@ -183,3 +183,114 @@ pub(super) fn advice(class: ErrorClass, code: Option<&str>) -> &'static str {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    /// Every code of the ENS help pages and the gateway that is known by name, and what it is taken for.
+    #[test]
+    fn codes_are_sorted_and_say_whether_something_may_have_happened() {
+        use Effect::{Ambiguous, Refused};
+        use ErrorClass::*;
+        let table = [
+            ("LoadBalancerNotFound", Gone, Refused),
+            ("ListenerNotFound", Gone, Refused),
+            ("EipNotFound", Gone, Refused),
+            ("InstanceNotFound", Gone, Refused),
+            ("InvalidVSwitchId.NotFound", Gone, Refused),
+            ("IncorrectInstanceStatus", Busy, Refused),
+            ("IncorrectListenerStatus", Busy, Refused),
+            ("IncorrectEipStatus", Busy, Refused),
+            ("IncorrectEipIpStatus", Busy, Refused),
+            ("PROCESSING", Busy, Ambiguous),
+            ("ListenerAlreadyExists", Conflict, Refused),
+            (
+                "InvalidUnAssociation.UnAssociateStandbyEipFist",
+                Conflict,
+                Refused,
+            ),
+            ("SaleControl.VerificationFailed", Quota, Refused),
+            ("StockNotEnough", Quota, Refused),
+            ("InsufficientBalance", Quota, Refused),
+            ("InvalidParameter.NetworkId", Invalid, Refused),
+            ("InvalidNetworkId", Invalid, Refused),
+            ("MissingLoadBalancerId", Invalid, Refused),
+            ("MissingParameter", Invalid, Refused),
+            ("InvalidAction.NotFound", Invalid, Refused),
+            ("InvalidApi.NotFound", Invalid, Refused),
+            ("UnsupportedHTTPMethod", Invalid, Refused),
+            ("NoPermission", Denied, Refused),
+            ("RegionAccessDenied", Denied, Refused),
+            ("Forbidden.RAM", Denied, Refused),
+            ("Forbidden.RiskControl", Denied, Refused),
+            ("SignatureDoesNotMatch", Denied, Refused),
+            ("IncompleteSignature", Denied, Refused),
+            ("InvalidAccessKeyId.NotFound", Denied, Refused),
+            ("InvalidAccessKeyId.Inactive", Denied, Refused),
+            ("InvalidSecurityToken.Expired", Denied, Refused),
+            ("InvalidTimeStamp.Expired", Denied, Refused),
+            ("IllegalTimestamp", Denied, Refused),
+            ("Throttling", Throttled, Refused),
+            ("Throttling.User", Throttled, Refused),
+            ("Rejected.Throttling", Throttled, Refused),
+            ("ServiceUnavailable", Unavailable, Ambiguous),
+            ("InternalError", Unavailable, Ambiguous),
+            ("SystemBusy", Unavailable, Ambiguous),
+            ("SignatureNonceUsed", Unavailable, Ambiguous),
+            ("ens.interface.error", Unavailable, Ambiguous),
+            ("SomethingNew", Unknown, Ambiguous),
+            ("5100", Unknown, Ambiguous),
+        ];
+        for (code, class, effect) in table {
+            let error = Error::answer(
+                "AssociateEnsEipAddress",
+                code,
+                "whatever NotFound the text says",
+            );
+            assert_eq!((error.class(), error.effect()), (class, effect), "{code}");
+            assert!(!error.advice().is_empty());
+        }
+    }
+
+    #[test]
+    fn the_undocumented_number_means_gone_for_a_release_only() {
+        assert!(Error::answer("ReleaseInstance", "5100", "").is_gone());
+        assert!(!Error::answer("DescribeInstances", "5100", "").is_gone());
+    }
+
+    #[test]
+    fn a_status_decides_where_there_is_no_known_code() {
+        let class = |status, code| ErrorClass::of(&Action::new("CreateEipInstance"), status, code);
+        assert_eq!(class(429, None), ErrorClass::Throttled);
+        assert_eq!(class(500, Some("Strange")), ErrorClass::Unavailable);
+        assert_eq!(class(403, None), ErrorClass::Denied);
+        assert_eq!(class(403, Some("Strange")), ErrorClass::Unknown);
+        assert_eq!(class(404, None), ErrorClass::Unknown);
+        assert_eq!(class(302, None), ErrorClass::Unknown);
+    }
+
+    #[test]
+    fn a_server_error_is_never_a_definite_refusal() {
+        for code in [
+            "InvalidParameter.X",
+            "NoPermission",
+            "Throttling",
+            "LoadBalancerNotFound",
+        ] {
+            let refusal = Refusal {
+                status: 503,
+                code: Some(code.to_owned()),
+                message: None,
+                request_id: None,
+                retry_after: None,
+            };
+            let error = Error::Answer {
+                action: Action::new("CreateEipInstance"),
+                refusal: Box::new(refusal),
+            };
+            assert_eq!(error.effect(), Effect::Ambiguous, "{code}");
+        }
+    }
+}
