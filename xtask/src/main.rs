@@ -1,3 +1,25 @@
-//! Tasks of this repository.
+//! Tasks of this repository: `cargo xtask <command>`. One file for each command.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod codegen;
+mod tidy;
+mod workspace;
+
+use clap::Parser;
+
+/// Tasks of this repository.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Command {
+    /// Write the files that follow from the code: deploy/ and the reference of annotations.
+    Codegen(codegen::Args),
+    /// Check what no compiler checks: who uses whom, leftovers, white space.
+    Tidy,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Command::parse() {
+        Command::Codegen(args) => codegen::run(&args),
+        Command::Tidy => tidy::run(),
+    }
+}

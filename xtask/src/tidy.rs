@@ -1,0 +1,287 @@
+//! `cargo xtask tidy`: what no compiler checks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+
+use crate::workspace;
+
+/// Which crates of ours each crate may use, tests included. Simulators know nobody: they must not
+/// share the code that they test. See docs/architecture.md.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("ens-openapi", &[]),
+    ("poolservice-api", &[]),
+    ("ecm-policy", &["poolservice-api"]),
+    (
+        "ecm-reconciler",
+        &["ecm-policy", "ens-openapi", "poolservice-api"],
+    ),
+    ("ens-sim", &[]),
+    ("kube-sim", &[]),
+    (
+        "ecm-testkit",
+        &[
+            "ecm-policy",
+            "ecm-reconciler",
+            "ens-openapi",
+            "ens-sim",
+            "kube-sim",
+            "poolservice-api",
+        ],
+    ),
+    (
+        "ecm",
+        &[
+            "ecm-policy",
+            "ecm-reconciler",
+            "ecm-testkit",
+            "ens-openapi",
+            "poolservice-api",
+        ],
+    ),
+    (
+        "ecm-examples",
+        &[
+            "ecm-policy",
+            "ecm-reconciler",
+            "ens-openapi",
+            "ens-sim",
+            "kube-sim",
+            "poolservice-api",
+        ],
+    ),
+    ("xtask", &["ecm-policy", "poolservice-api"]),
+];
+
+/// Crates that may have unsafe code, each with its reason in its own root file.
+const MAY_BE_UNSAFE: &[&str] = &[];
+
+/// Crates that do IO. The policy must do without them, however indirectly.
+const NOT_IN_POLICY: &[&str] = &["tokio", "hyper", "kube-client"];
+
+/// What is not to be left in a finished text. Written in two parts, so that it is not found here.
+const LEFTOVERS: &[&str] = &[
+    concat!("todo", "!("),
+    concat!("unimplemented", "!("),
+    concat!("dbg", "!("),
+    concat!("FIX", "ME"),
+    concat!("XX", "X:"),
+];
+
+pub(crate) fn run() -> Result<()> {
+    let metadata = metadata()?;
+    let mut faults = Vec::new();
+    for package in &metadata.packages {
+        faults.extend(uses(package, &metadata));
+        faults.extend(unsafe_code(package)?);
+    }
+    faults.extend(io_in_policy()?);
+    for file in workspace::files()? {
+        let text = workspace::read(&file)?;
+        faults.extend(text_faults(&file, &text));
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    bail!("{}", faults.join("\n"));
+}
+
+/// What `cargo metadata` says of the workspace.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    dependencies: Vec<Dependency>,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    kind: Vec<String>,
+    src_path: String,
+}
+
+fn metadata() -> Result<Metadata> {
+    let json = cargo(&["metadata", "--no-deps", "--format-version", "1"])?;
+    serde_json::from_str(&json).context("read the output of cargo metadata")
+}
+
+/// Dependencies between crates of ours that are not in the table.
+fn uses(package: &Package, metadata: &Metadata) -> Vec<String> {
+    let table: BTreeMap<&str, &[&str]> = MAY_USE.iter().copied().collect();
+    let Some(allowed) = table.get(package.name.as_str()) else {
+        return vec![format!(
+            "{}: not in the table of who may use whom, xtask/src/tidy.rs",
+            package.name
+        )];
+    };
+    let ours: BTreeSet<&str> = metadata.packages.iter().map(|p| p.name.as_str()).collect();
+    package
+        .dependencies
+        .iter()
+        .map(|dependency| dependency.name.as_str())
+        .filter(|name| ours.contains(name) && !allowed.contains(name))
+        .map(|name| format!("{} must not use {name}: docs/architecture.md", package.name))
+        .collect()
+}
+
+/// Roots of libraries and programs that do not forbid unsafe code.
+fn unsafe_code(package: &Package) -> Result<Vec<String>> {
+    if MAY_BE_UNSAFE.contains(&package.name.as_str()) {
+        return Ok(Vec::new());
+    }
+    let mut faults = Vec::new();
+    for target in &package.targets {
+        let is_root = target
+            .kind
+            .iter()
+            .any(|kind| kind == "lib" || kind == "bin");
+        let path = Path::new(&target.src_path);
+        let file = path.strip_prefix(workspace::root()).unwrap_or(path);
+        if is_root && !workspace::read(file)?.contains("#![forbid(unsafe_code)]") {
+            faults.push(format!("{}: add #![forbid(unsafe_code)]", file.display()));
+        }
+    }
+    Ok(faults)
+}
+
+/// Crates that do IO in the dependency tree of the policy.
+fn io_in_policy() -> Result<Vec<String>> {
+    let tree = cargo(&[
+        "tree",
+        "-p",
+        "ecm-policy",
+        "-e",
+        "normal",
+        "--prefix",
+        "none",
+    ])?;
+    let in_tree: BTreeSet<&str> = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    ensure!(
+        in_tree.contains("ecm-policy"),
+        "cargo tree says nothing of ecm-policy"
+    );
+    Ok(NOT_IN_POLICY
+        .iter()
+        .filter(|name| in_tree.contains(*name))
+        .map(|name| {
+            format!("ecm-policy must do without {name}: see `cargo tree -p ecm-policy -i {name}`")
+        })
+        .collect())
+}
+
+fn text_faults(file: &Path, text: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let mut fault = |what: String| faults.push(format!("{}:{number}: {what}", file.display()));
+        if line.ends_with([' ', '\t', '\r']) {
+            fault("white space at the end of the line".to_owned());
+        }
+        for leftover in LEFTOVERS
+            .iter()
+            .filter(|leftover| line.contains(**leftover))
+        {
+            fault(format!("{leftover} is left"));
+        }
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        faults.push(format!("{}: the last line has no end", file.display()));
+    }
+    faults
+}
+
+/// What a cargo command prints.
+fn cargo(arguments: &[&str]) -> Result<String> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let what = || format!("cargo {}", arguments.join(" "));
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(workspace::root())
+        .output()
+        .with_context(what)?;
+    ensure!(
+        output.status.success(),
+        "{}: {}",
+        what(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).with_context(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dependency_against_the_direction_is_named() {
+        let package = |name: &str, uses: &[&str]| Package {
+            name: name.to_owned(),
+            dependencies: uses
+                .iter()
+                .map(|name| Dependency {
+                    name: (*name).to_owned(),
+                })
+                .collect(),
+            targets: Vec::new(),
+        };
+        let metadata = Metadata {
+            packages: vec![
+                package("ens-sim", &["serde", "ens-openapi"]),
+                package("ens-openapi", &["serde"]),
+                package("newcomer", &[]),
+            ],
+        };
+        let faults: Vec<String> = metadata
+            .packages
+            .iter()
+            .flat_map(|package| uses(package, &metadata))
+            .collect();
+        assert_eq!(
+            faults,
+            [
+                "ens-sim must not use ens-openapi: docs/architecture.md",
+                "newcomer: not in the table of who may use whom, xtask/src/tidy.rs",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_table_has_no_circle() {
+        for (place, (name, allowed)) in MAY_USE.iter().enumerate() {
+            for used in *allowed {
+                let above = MAY_USE[..place].iter().any(|(other, _)| other == used);
+                assert!(above, "{used} must stand above {name}, which may use it");
+            }
+        }
+    }
+
+    #[test]
+    fn leftovers_and_white_space_are_named_with_their_line() {
+        let text = format!("fn a() {{\n    {})\n}} \n\nlast", LEFTOVERS[0]);
+        let faults = text_faults(Path::new("a.rs"), &text);
+        assert_eq!(
+            faults,
+            [
+                format!("a.rs:2: {} is left", LEFTOVERS[0]),
+                "a.rs:3: white space at the end of the line".to_owned(),
+                "a.rs: the last line has no end".to_owned(),
+            ]
+        );
+        assert!(text_faults(Path::new("a.rs"), "fn a() {}\n").is_empty());
+    }
+}
