@@ -399,3 +399,6 @@ fn system_clock() -> Clock {
     let since = tokio::time::Instant::now();
     Arc::new(move || Timestamp(start).after(since.elapsed()))
 }
+
+#[cfg(test)]
+mod tests;

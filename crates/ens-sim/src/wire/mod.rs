@@ -481,4 +481,6 @@ fn encode(reply: Reply, xml: bool) -> WireReply {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
