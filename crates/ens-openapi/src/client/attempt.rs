@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use http::header::{ACCEPT, AUTHORIZATION, DATE, HOST, HeaderName, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, DATE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::Value;
 
@@ -93,6 +93,10 @@ impl Client {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, inner.user_agent.clone());
+        if method == http::Method::POST {
+            // hyper leaves it out when the body is empty, and there are servers that refuse a POST without it (411).
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let query = match inner.signature {
             SignatureMethod::V3 => {
                 let signed = v3::sign(&unsigned, credentials, time, &nonce);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -21,6 +22,9 @@ use super::{Transport, TransportError};
 type Connector = WithDeadline<HttpsConnector<HttpConnector>>;
 
 /// A [`Transport`] with pooled connections.
+///
+/// A pooled connection that the server has closed meanwhile is replaced by a new one, as long as no byte of the request
+/// was written to it; hyper vouches for that. It is the only thing that is ever done twice.
 ///
 /// Certificates are checked by the verifier of the platform, or against the authorities given by
 /// [`certificate_authorities`](HyperTransportBuilder::certificate_authorities). The TLS provider (ring) is passed
@@ -204,18 +208,19 @@ impl Transport for HyperTransport {
                 }
             })?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, self.max_answer)
-            .collect()
-            .await
-            .map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    TransportError::TooLarge {
-                        limit: self.max_answer,
-                    }
-                } else {
-                    TransportError::Exchange(error)
+        let limit = self.max_answer;
+        if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+            return Err(TransportError::TooLarge { limit });
+        }
+        let body = Limited::new(body, limit).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                TransportError::TooLarge {
+                    limit: self.max_answer,
                 }
-            })?;
+            } else {
+                TransportError::Exchange(error)
+            }
+        })?;
         Ok(http::Response::from_parts(head, body.to_bytes()))
     }
 }
