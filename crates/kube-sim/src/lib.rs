@@ -1,2 +1,44 @@
-//! A small faithful Kubernetes API server in process: pure core, tower service, HTTP face for kubectl. A test and demo fixture
+//! A small faithful Kubernetes API server in process, for tests and demonstrations.
+//!
+//! What it does, it does as the real one; what it does not do, it refuses with a Status that names the feature. It is
+//! a fixture: it keeps everything in memory, has no authentication and listens on loopback only.
+//!
+//! [`Cluster`] is the way in:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cluster = kube_sim::Cluster::builder().seed(7).start();
+//! cluster.apply_yaml("{apiVersion: v1, kind: ConfigMap, metadata: {name: greeting}, data: {text: hello}}")?;
+//! let found = cluster.get("v1", "ConfigMap", "default", "greeting")?;
+//! assert_eq!(found["data"]["text"], "hello");
+//! cluster.shutdown().await;
+//! # Ok(()) }
+//! ```
 #![forbid(unsafe_code)]
+
+mod admission;
+mod api;
+mod clock;
+mod cluster;
+mod crd;
+mod http_face;
+mod object;
+mod resource;
+mod schema;
+mod selector;
+mod server;
+mod status;
+mod table;
+mod validation;
+mod versions;
+
+pub use api::{ApiService, ResponseBody};
+pub use clock::Clock;
+pub use cluster::{ApplyError, Builder, Cluster};
+pub use http_face::ServeError;
+pub use resource::Resource;
+pub use server::{
+    ApiServer, DeleteOptions, FieldValidation, List, ListOptions, Patch, Propagation, Target,
+    Watch, WatchEvent, WatchOptions, WriteOptions, Written,
+};
+pub use status::{Cause, Details, FieldError, Status};

@@ -1,0 +1,176 @@
+//! Paths and queries.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+
+use crate::resource::{Registry, Resource};
+use crate::server::Target;
+use crate::status::Status;
+
+/// What a path names.
+#[derive(Debug)]
+pub(super) enum Route {
+    Health,
+    Version,
+    CoreVersions,
+    Groups,
+    Group(String),
+    GroupVersion { group: String, version: String },
+    OpenApiIndex,
+    OpenApi { group: String, version: String },
+    Resource(ResourceRequest),
+}
+
+/// A collection, or an object in it.
+#[derive(Debug)]
+pub(super) struct ResourceRequest {
+    pub(super) target: Target,
+    pub(super) name: Option<String>,
+    /// The `/status` subresource.
+    pub(super) status: bool,
+    /// The `/finalize` subresource of namespaces.
+    pub(super) finalize: bool,
+    /// A path below the deprecated `/watch/`.
+    pub(super) legacy_watch: bool,
+}
+
+pub(super) fn parse(path: &str, registry: &Registry) -> Result<Route, Status> {
+    let segments: Vec<String> = path
+        .split('/')
+        .filter(|s| !s.is_empty())
+        .map(|s| percent_decode_str(s).decode_utf8_lossy().into_owned())
+        .collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    Ok(match segments.as_slice() {
+        ["healthz" | "readyz" | "livez", ..] => Route::Health,
+        ["version"] => Route::Version,
+        ["api"] => Route::CoreVersions,
+        ["apis"] => Route::Groups,
+        ["apis", group] => Route::Group((*group).to_owned()),
+        ["api", version] => Route::GroupVersion {
+            group: String::new(),
+            version: (*version).to_owned(),
+        },
+        ["apis", group, version] => Route::GroupVersion {
+            group: (*group).to_owned(),
+            version: (*version).to_owned(),
+        },
+        ["openapi", "v3"] => Route::OpenApiIndex,
+        ["openapi", "v3", "api", version] => Route::OpenApi {
+            group: String::new(),
+            version: (*version).to_owned(),
+        },
+        ["openapi", "v3", "apis", group, version] => Route::OpenApi {
+            group: (*group).to_owned(),
+            version: (*version).to_owned(),
+        },
+        ["api", version, rest @ ..] => resource(registry, "", version, rest)?,
+        ["apis", group, version, rest @ ..] => resource(registry, group, version, rest)?,
+        _ => return Err(Status::no_such_resource()),
+    })
+}
+
+fn resource(
+    registry: &Registry,
+    group: &str,
+    version: &str,
+    rest: &[&str],
+) -> Result<Route, Status> {
+    let (legacy_watch, rest) = match rest {
+        ["watch", rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let (namespace, rest) = match rest {
+        // "namespaces/x" and its subresources are about the namespace itself.
+        ["namespaces", namespace, plural, rest @ ..]
+            if !(group.is_empty() && matches!(*plural, "status" | "finalize")) =>
+        {
+            (Some((*namespace).to_owned()), [&[*plural], rest].concat())
+        }
+        rest => (None, rest.to_vec()),
+    };
+    let find = |plural: &str| -> Result<Arc<Resource>, Status> {
+        registry
+            .find(group, version, plural)
+            .cloned()
+            .ok_or_else(Status::no_such_resource)
+    };
+    let (resource, name, subresource) = match rest.as_slice() {
+        [plural] => (find(plural)?, None, None),
+        [plural, name] => (find(plural)?, Some((*name).to_owned()), None),
+        [plural, name, subresource] => {
+            (find(plural)?, Some((*name).to_owned()), Some(*subresource))
+        }
+        _ => return Err(Status::no_such_resource()),
+    };
+    if resource.namespaced != namespace.is_some() && (name.is_some() || !resource.namespaced) {
+        return Err(Status::no_such_resource());
+    }
+    let (status, finalize) = match subresource {
+        None => (false, false),
+        Some("status") if resource.status => (true, false),
+        Some("finalize") if resource.is("", "Namespace") => (false, true),
+        Some("status") => return Err(Status::no_such_resource()),
+        Some(other) => {
+            return Err(Status::not_implemented(&format!(
+                "the subresource {}/{other}",
+                resource.group_resource()
+            )));
+        }
+    };
+    Ok(Route::Resource(ResourceRequest {
+        target: Target {
+            resource,
+            namespace,
+        },
+        name,
+        status,
+        finalize,
+        legacy_watch,
+    }))
+}
+
+/// Query parameters; of several with one name the first counts.
+#[derive(Debug)]
+pub(super) struct Query(BTreeMap<String, String>);
+
+impl Query {
+    pub(super) fn parse(text: &str) -> Self {
+        let decode = |part: &str| {
+            percent_decode_str(&part.replace('+', " "))
+                .decode_utf8_lossy()
+                .into_owned()
+        };
+        let mut parameters = BTreeMap::new();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            parameters
+                .entry(decode(key))
+                .or_insert_with(|| decode(value));
+        }
+        Self(parameters)
+    }
+
+    /// A text, empty where it is not given.
+    pub(super) fn text(&self, key: &str) -> String {
+        self.0.get(key).cloned().unwrap_or_default()
+    }
+
+    /// True for `true`, `1` and a name without a value.
+    pub(super) fn flag(&self, key: &str) -> bool {
+        self.0
+            .get(key)
+            .is_some_and(|value| matches!(value.as_str(), "" | "true" | "1" | "t" | "True"))
+    }
+
+    pub(super) fn number(&self, key: &str) -> Result<Option<u64>, Status> {
+        match self.0.get(key).filter(|text| !text.is_empty()) {
+            None => Ok(None),
+            Some(text) => text.parse().map(Some).map_err(|_| {
+                Status::bad_request(format!("{key}: Invalid value: {text:?}: must be a number"))
+            }),
+        }
+    }
+}
