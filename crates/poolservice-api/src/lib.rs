@@ -11,7 +11,10 @@ pub mod conditions;
 pub mod keys;
 mod node_pool;
 mod pool_service;
+mod pool_service_crd;
+mod schema;
 
 pub use conditions::{ConditionType, Reason};
 pub use node_pool::{NodePool, NodePoolSpec, NodePoolStatus, NodePoolVersion, node_pool_crd};
-pub use pool_service::{PoolService, PoolServiceSpec, PoolServiceStatus, pool_service_crd};
+pub use pool_service::{PoolService, PoolServiceSpec, PoolServiceStatus};
+pub use pool_service_crd::pool_service_crd;

@@ -1,27 +1,26 @@
 //! `NodePool` (`apps.openyurt.io`), as far as a load balancer needs it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceColumnDefinition, CustomResourceDefinition, CustomResourceDefinitionNames,
-    CustomResourceDefinitionSpec, CustomResourceDefinitionVersion, CustomResourceSubresourceStatus,
-    CustomResourceSubresources, CustomResourceValidation, JSONSchemaProps,
+    CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec,
+    CustomResourceDefinitionVersion, CustomResourceValidation, JSONSchemaProps,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
-use kube::core::ClusterResourceScope;
-use serde::{Deserialize, Serialize};
+use kube_core::{ClusterResourceScope, Resource};
+use serde::Deserialize;
+
+use crate::schema::{column, object, status_subresource, string, typed};
 
 /// A group of nodes at one edge site.
 ///
 /// Only what a load balancer reads of OpenYurt's type (openyurtio/openyurt,
 /// pkg/apis/apps/v1beta2/nodepool_types.go); every other field is dropped while parsing, so this
-/// type must never be written back. What is read is the same in all three versions, hence one
-/// Rust type: the version is chosen when the API is opened, with
+/// type has no `Serialize`: it cannot be written back. What is read is the same in all three
+/// versions, hence one Rust type: the version is chosen when the API is opened, with
 /// `Api::<NodePool>::all_with(client, &version)`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct NodePool {
     /// Name, UID, labels (which the selector of a Service looks at) and annotations (which say
     /// where in the cloud the pool is).
@@ -31,32 +30,32 @@ pub struct NodePool {
     #[serde(default)]
     pub spec: NodePoolSpec,
     /// What the pool is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub status: Option<NodePoolStatus>,
 }
 
 /// What a pool should be.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodePoolSpec {
     /// `Edge` or `Cloud`. OpenYurt's webhook fills in `Edge`.
-    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "type")]
     pub type_: Option<String>,
 }
 
 /// What a pool is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodePoolStatus {
     /// How many of its nodes are ready.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub ready_node_num: Option<i32>,
     /// How many of its nodes are not ready.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub unready_node_num: Option<i32>,
     /// Names of its nodes. For display: which node belongs to which pool is said by the label
     /// [`crate::keys::NODE_POOL`] of the node.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub nodes: Option<Vec<String>>,
 }
 
@@ -174,26 +173,32 @@ pub fn node_pool_crd() -> CustomResourceDefinition {
 }
 
 fn crd_version(version: NodePoolVersion) -> CustomResourceDefinitionVersion {
-    let column = |name: &str, type_: &str, path: &str| CustomResourceColumnDefinition {
-        name: name.to_owned(),
-        type_: type_.to_owned(),
-        json_path: path.to_owned(),
-        ..CustomResourceColumnDefinition::default()
-    };
     let mut columns = vec![
         column("Type", "string", ".spec.type"),
         column("ReadyNodes", "integer", ".status.readyNodeNum"),
         column("NotReadyNodes", "integer", ".status.unreadyNodeNum"),
     ];
     if version == NodePoolVersion::V1Beta2 {
+        let elected = ".status.leaderLastElectedTime";
         columns.push(column("LeaderNodes", "integer", ".status.leaderNum"));
-        columns.push(column(
-            "LeaderElectionAge",
-            "date",
-            ".status.leaderLastElectedTime",
-        ));
+        columns.push(column("LeaderElectionAge", "date", elected));
     }
     columns.push(column("Age", "date", ".metadata.creationTimestamp"));
+    // OpenYurt has many more fields; what is not read here is kept as it is written.
+    let open = |description: &str| JSONSchemaProps {
+        x_kubernetes_preserve_unknown_fields: Some(true),
+        ..typed("object", description)
+    };
+    let schema = object(
+        "NodePool is a group of nodes at one edge site.",
+        [
+            ("apiVersion", string("Group and version of this object.")),
+            ("kind", string("NodePool.")),
+            ("metadata", typed("object", "")),
+            ("spec", open("What the pool should be.")),
+            ("status", open("What the pool is.")),
+        ],
+    );
     CustomResourceDefinitionVersion {
         name: version.as_str().to_owned(),
         served: true,
@@ -201,42 +206,77 @@ fn crd_version(version: NodePoolVersion) -> CustomResourceDefinitionVersion {
         deprecated: (version == NodePoolVersion::V1Alpha1).then_some(true),
         additional_printer_columns: Some(columns),
         schema: Some(CustomResourceValidation {
-            open_api_v3_schema: Some(schema()),
+            open_api_v3_schema: Some(schema),
         }),
-        subresources: Some(CustomResourceSubresources {
-            status: Some(CustomResourceSubresourceStatus(serde_json::Value::Object(
-                serde_json::Map::new(),
-            ))),
-            ..CustomResourceSubresources::default()
-        }),
+        subresources: Some(status_subresource()),
         ..CustomResourceDefinitionVersion::default()
     }
 }
 
-/// An object whose `spec` and `status` keep every field.
-fn schema() -> JSONSchemaProps {
-    let typed = |type_: &str| JSONSchemaProps {
-        type_: Some(type_.to_owned()),
-        ..JSONSchemaProps::default()
-    };
-    let open = || JSONSchemaProps {
-        x_kubernetes_preserve_unknown_fields: Some(true),
-        ..typed("object")
-    };
-    let properties = [
-        ("apiVersion", typed("string")),
-        ("kind", typed("string")),
-        ("metadata", typed("object")),
-        ("spec", open()),
-        ("status", open()),
-    ];
-    JSONSchemaProps {
-        properties: Some(
-            properties
-                .into_iter()
-                .map(|(name, schema)| (name.to_owned(), schema))
-                .collect::<BTreeMap<_, _>>(),
-        ),
-        ..typed("object")
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_newest_version_that_is_served_is_read() {
+        use NodePoolVersion::{V1Alpha1, V1Beta1, V1Beta2};
+        for (served, best) in [
+            (&["v1alpha1", "v1beta1", "v1beta2"][..], Some(V1Beta2)),
+            (&["v1beta1", "v1alpha1"], Some(V1Beta1)),
+            (&["v1alpha1"], Some(V1Alpha1)),
+            (&["v2", "v1beta1"], Some(V1Beta1)),
+            (&["v2"], None),
+            (&[], None),
+        ] {
+            assert_eq!(
+                NodePoolVersion::newest(served.iter().copied()),
+                best,
+                "{served:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_version_decides_the_path() {
+        let path = |version| NodePool::url_path(&version, None);
+        assert_eq!(
+            path(NodePoolVersion::V1Beta2),
+            "/apis/apps.openyurt.io/v1beta2/nodepools"
+        );
+        assert_eq!(
+            path(NodePoolVersion::V1Beta1),
+            "/apis/apps.openyurt.io/v1beta1/nodepools"
+        );
+    }
+
+    #[test]
+    fn a_pool_is_read_whatever_else_it_has_or_lacks() {
+        let pool: NodePool = serde_json::from_value(json!({
+            "apiVersion": "apps.openyurt.io/v1beta2",
+            "kind": "NodePool",
+            "metadata": { "name": "np-heifei", "labels": { "k8s-svc": "cube" } },
+            "spec": { "type": "Edge", "hostNetwork": false, "leaderReplicas": 1 },
+            "status": { "readyNodeNum": 2, "conditions": [], "nodes": ["n1", "n2"] },
+        }))
+        .unwrap();
+        assert_eq!(pool.spec.type_.as_deref(), Some("Edge"));
+        assert_eq!(pool.status.unwrap().ready_node_num, Some(2));
+        let bare: NodePool = serde_json::from_value(json!({ "metadata": {} })).unwrap();
+        assert_eq!(bare, NodePool::default());
+    }
+
+    #[test]
+    fn one_version_is_stored_and_all_are_served() {
+        let versions = node_pool_crd().spec.versions;
+        let stored: Vec<&str> = versions
+            .iter()
+            .filter(|v| v.storage)
+            .map(|v| v.name.as_str())
+            .collect();
+        assert_eq!(stored, ["v1beta2"]);
+        assert!(versions.iter().all(|version| version.served));
+        assert_eq!(versions.len(), NodePoolVersion::PREFERRED.len());
     }
 }
