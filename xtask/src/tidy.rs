@@ -1,7 +1,7 @@
 //! `cargo xtask tidy`: what no compiler checks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -39,6 +39,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ecm-reconciler",
             "ecm-testkit",
             "ens-openapi",
+            "ens-sim",
+            "kube-sim",
             "poolservice-api",
         ],
     ),
@@ -56,11 +58,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("xtask", &["ecm-policy", "poolservice-api"]),
 ];
 
+/// What a production build of the program leaves out: these stand behind a feature.
+const ONLY_OPTIONAL: (&str, &[&str]) = ("ecm", &["ecm-testkit", "ens-sim", "kube-sim"]);
+
 /// Crates that may have unsafe code, each with its reason in its own root file.
 const MAY_BE_UNSAFE: &[&str] = &[];
 
 /// Crates that do IO. The policy must do without them, however indirectly.
 const NOT_IN_POLICY: &[&str] = &["tokio", "hyper", "kube-client"];
+
+/// What the policy must do without, so that the same inputs give the same plan: clocks, and maps
+/// whose order differs from run to run.
+const NOT_IN_POLICY_CODE: &[&str] = &["HashMap", "HashSet", "SystemTime", "Instant"];
 
 /// What is not to be left in a finished text. Written in two parts, so that it is not found here.
 const LEFTOVERS: &[&str] = &[
@@ -76,6 +85,8 @@ pub(crate) fn run() -> Result<()> {
     let mut faults = Vec::new();
     for package in &metadata.packages {
         faults.extend(uses(package, &metadata));
+        faults.extend(not_optional(package));
+        faults.extend(own_lints(package)?);
         faults.extend(unsafe_code(package)?);
     }
     faults.extend(io_in_policy()?);
@@ -98,6 +109,7 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    manifest_path: PathBuf,
     dependencies: Vec<Dependency>,
     targets: Vec<Target>,
 }
@@ -105,12 +117,13 @@ struct Package {
 #[derive(Deserialize)]
 struct Dependency {
     name: String,
+    optional: bool,
 }
 
 #[derive(Deserialize)]
 struct Target {
     kind: Vec<String>,
-    src_path: String,
+    src_path: PathBuf,
 }
 
 fn metadata() -> Result<Metadata> {
@@ -137,6 +150,37 @@ fn uses(package: &Package, metadata: &Metadata) -> Vec<String> {
         .collect()
 }
 
+/// Dependencies that a production build could not leave out.
+fn not_optional(package: &Package) -> Vec<String> {
+    let (program, only_optional) = ONLY_OPTIONAL;
+    let is_fixed = |dependency: &&Dependency| {
+        only_optional.contains(&dependency.name.as_str()) && !dependency.optional
+    };
+    let fixed = package.dependencies.iter().filter(is_fixed);
+    fixed
+        .filter(|_| package.name == program)
+        .map(|dependency| {
+            format!(
+                "{program} must use {} behind a feature only",
+                dependency.name
+            )
+        })
+        .collect()
+}
+
+/// A crate that does not take the lints of the workspace has none.
+fn own_lints(package: &Package) -> Result<Vec<String>> {
+    let file = relative(&package.manifest_path);
+    let has_lints = workspace::read(file)?.contains("[lints]\nworkspace = true\n");
+    let fault = || format!("{}: add [lints] workspace = true", file.display());
+    Ok((!has_lints).then(fault).into_iter().collect())
+}
+
+/// A path as seen from the root of the repository.
+fn relative(path: &Path) -> &Path {
+    path.strip_prefix(workspace::root()).unwrap_or(path)
+}
+
 /// Roots of libraries and programs that do not forbid unsafe code.
 fn unsafe_code(package: &Package) -> Result<Vec<String>> {
     if MAY_BE_UNSAFE.contains(&package.name.as_str()) {
@@ -148,8 +192,7 @@ fn unsafe_code(package: &Package) -> Result<Vec<String>> {
             .kind
             .iter()
             .any(|kind| kind == "lib" || kind == "bin");
-        let path = Path::new(&target.src_path);
-        let file = path.strip_prefix(workspace::root()).unwrap_or(path);
+        let file = relative(&target.src_path);
         if is_root && !workspace::read(file)?.contains("#![forbid(unsafe_code)]") {
             faults.push(format!("{}: add #![forbid(unsafe_code)]", file.display()));
         }
@@ -187,6 +230,7 @@ fn io_in_policy() -> Result<Vec<String>> {
 
 fn text_faults(file: &Path, text: &str) -> Vec<String> {
     let mut faults = Vec::new();
+    let is_policy = file.starts_with("crates/ecm-policy/src");
     for (number, line) in (1..).zip(text.lines()) {
         let mut fault = |what: String| faults.push(format!("{}:{number}: {what}", file.display()));
         if line.ends_with([' ', '\t', '\r']) {
@@ -197,6 +241,12 @@ fn text_faults(file: &Path, text: &str) -> Vec<String> {
             .filter(|leftover| line.contains(**leftover))
         {
             fault(format!("{leftover} is left"));
+        }
+        for word in NOT_IN_POLICY_CODE
+            .iter()
+            .filter(|word| is_policy && line.contains(**word))
+        {
+            fault(format!("the policy must do without {word}"));
         }
     }
     if !text.is_empty() && !text.ends_with('\n') {
@@ -227,18 +277,23 @@ fn cargo(arguments: &[&str]) -> Result<String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_dependency_against_the_direction_is_named() {
-        let package = |name: &str, uses: &[&str]| Package {
+    fn package(name: &str, uses: &[&str]) -> Package {
+        Package {
             name: name.to_owned(),
+            manifest_path: PathBuf::new(),
             dependencies: uses
                 .iter()
                 .map(|name| Dependency {
                     name: (*name).to_owned(),
+                    optional: false,
                 })
                 .collect(),
             targets: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_dependency_against_the_direction_is_named() {
         let metadata = Metadata {
             packages: vec![
                 package("ens-sim", &["serde", "ens-openapi"]),
@@ -258,6 +313,30 @@ mod tests {
                 "newcomer: not in the table of who may use whom, xtask/src/tidy.rs",
             ]
         );
+    }
+
+    #[test]
+    fn a_simulator_that_a_production_build_would_carry_is_named() {
+        let mut program = package("ecm", &["ens-sim", "kube-sim", "ecm-policy"]);
+        for dependency in &mut program.dependencies {
+            dependency.optional = dependency.name == "kube-sim";
+        }
+        assert_eq!(
+            not_optional(&program),
+            ["ecm must use ens-sim behind a feature only"]
+        );
+        assert!(not_optional(&package("ecm-testkit", &["ens-sim"])).is_empty());
+    }
+
+    #[test]
+    fn a_clock_in_the_policy_is_named() {
+        let text = "use std::time::Instant;\n";
+        let faults = text_faults(Path::new("crates/ecm-policy/src/plan.rs"), text);
+        assert_eq!(
+            faults,
+            ["crates/ecm-policy/src/plan.rs:1: the policy must do without Instant"]
+        );
+        assert!(text_faults(Path::new("crates/ecm-reconciler/src/leader.rs"), text).is_empty());
     }
 
     #[test]

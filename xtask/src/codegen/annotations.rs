@@ -20,7 +20,7 @@ none is created; afterwards the setting keeps its value, and everything else goe
 is refused gets `InSync=False`, reason `ImmutableSetting`: delete the Service and make it again. A
 key that nobody knows gets a Warning event with the nearest one.
 
-Two annotations decide whether there is a load balancer at all:
+Two annotations are OpenYurt's. The first decides whether there is a load balancer at all:
 
 | annotation | on | what it is for |
 |---|---|---|
@@ -64,7 +64,7 @@ pub(super) fn markdown() -> String {
                 definition.key,
                 anchor(definition.key),
                 definition.resource,
-                definition.values,
+                values(definition),
                 code(definition.default),
                 definition.mutability
             ),
@@ -80,7 +80,7 @@ pub(super) fn markdown() -> String {
 fn section(text: &mut String, definition: &Definition) {
     line(text, format_args!("\n### {}\n", definition.key));
     line(text, format_args!("{}\n", definition.doc));
-    line(text, format_args!("- Values: {}", definition.values));
+    line(text, format_args!("- Values: {}", values(definition)));
     line(
         text,
         format_args!("- Default: {}", code(definition.default)),
@@ -95,6 +95,11 @@ fn section(text: &mut String, definition: &Definition) {
         line(text, format_args!("- Also written: `{alias}`"));
     }
     line(text, format_args!("- Source: {}", definition.source));
+}
+
+/// The values that an annotation takes. Markdown would take `<node>` for HTML.
+fn values(definition: &Definition) -> String {
+    definition.values.to_string().replace('<', "&lt;")
 }
 
 /// A value in code letters, or the word for its absence.
