@@ -15,6 +15,11 @@ use ens_openapi::api::eip::{
     AssociateEnsEipAddress, CreateEipInstance, CreatedEip, DeleteEip, DescribeEnsEipAddresses, Eip,
     EipStatus, EipTarget, Isp, ModifyEnsEipAddressAttribute, UnAssociateEnsEipAddress,
 };
+use ens_openapi::api::http_listener::{
+    CreateHttpListener, DescribeHttpListener, DescribeHttpsListener, HttpHealthCheck,
+    HttpListenerAttribute, HttpListenerSpec, HttpProtocol, ProbeMethod, SetHttpListener,
+    Stickiness,
+};
 use ens_openapi::api::instance::{DescribeInstances, InstanceStatus, ReleaseInstance, Released};
 use ens_openapi::api::listener::{
     CreateListener, DeleteLoadBalancerListener, DescribeListener, DescribeLoadBalancerListeners,
@@ -28,10 +33,16 @@ use ens_openapi::api::load_balancer::{
     LoadBalancerStatus, LoadBalancerSummary, LoadBalancerType, ModifyLoadBalancerAttribute,
     SetLoadBalancerStatus,
 };
-use ens_openapi::api::network::{
-    DescribeNetworks, DescribeVSwitches, Network, NetworkStatus, VSwitch,
+use ens_openapi::api::monitor::{
+    DescribeLoadBalancerListenMonitor, DescribeServerLoadBalancerListenMonitor,
+    DescribeServerLoadBalancerMonitor, ListenerMeasurement, RequestMeasurement,
 };
-use ens_openapi::api::region::{DescribeEnsRegions, EnsRegion};
+use ens_openapi::api::network::{
+    DescribeNetworkAttribute, DescribeNetworks, DescribeVSwitchAttributes, DescribeVSwitches,
+    Network, NetworkAttribute, NetworkStatus, VSwitch, VSwitchAttribute,
+};
+use ens_openapi::api::region::{DescribeEnsRegions, DescribeRegionIsps, EnsRegion, RegionIsp};
+use ens_openapi::api::tag::{ListTagResources, TagResource, TagResources, UntagResources};
 use ens_openapi::api::{Acknowledged, Request, Switch, Tag};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -350,6 +361,160 @@ fn network_and_instance_requests_use_published_names() {
     checked(&DescribeEnsRegions {
         ens_region_id: Some("cn-x".into()),
     });
+}
+
+fn full_http_spec(protocol: HttpProtocol) -> HttpListenerSpec {
+    let mut spec = HttpListenerSpec::new("lb-1", protocol, 443);
+    spec.backend_port = Some(8080);
+    spec.description = Some("web".into());
+    spec.scheduler = Some(Scheduler::Wlc);
+    spec.idle_timeout = Some(15);
+    spec.request_timeout = Some(60);
+    spec.probe = HttpHealthCheck {
+        domain: Some("d".into()),
+        uri: Some("/ok".into()),
+        method: Some(ProbeMethod::Get),
+        http_code: Some("http_2xx".into()),
+        interval: Some(2),
+        timeout: Some(5),
+        connect_port: Some(8081),
+        healthy_threshold: Some(3),
+        unhealthy_threshold: Some(4),
+    };
+    spec
+}
+
+#[test]
+fn http_listeners_send_what_their_action_knows() {
+    let spec = full_http_spec(HttpProtocol::Http {
+        redirect_to: Some(8443),
+        x_forwarded_for: Some(Switch::On),
+    });
+    let created = text(&checked(&CreateHttpListener(&spec)));
+    for sent in [
+        "ForwardPort=8443\n",
+        "ListenerForward=on\n",
+        "XForwardedFor=on\n",
+        "HealthCheck=on\n",
+    ] {
+        assert!(created.contains(sent), "{created}");
+    }
+    let changed = text(&checked(&SetHttpListener(&spec)));
+    for fixed in ["BackendServerPort", "ForwardPort", "ListenerForward"] {
+        assert!(!changed.contains(fixed), "{changed}");
+    }
+    checked(&DescribeHttpListener::new("lb-1", 80));
+}
+
+#[test]
+fn https_listeners_send_what_their_action_knows() {
+    let https = |sticky| HttpProtocol::Https {
+        server_certificate_id: "15".into(),
+        sticky,
+    };
+    for (sticky, expected) in [
+        (Stickiness::Insert { timeout: 60 }, "CookieTimeout=60\n"),
+        (
+            Stickiness::Server {
+                cookie: "sid".into(),
+            },
+            "Cookie=sid\n",
+        ),
+    ] {
+        let spec = full_http_spec(https(Some(sticky)));
+        let created = text(&checked(&CreateHttpListener(&spec)));
+        assert!(
+            created.contains(expected) && created.contains("ServerCertificateId=15\n"),
+            "{created}"
+        );
+        assert!(!text(&checked(&SetHttpListener(&spec))).contains("Cookie"));
+    }
+    checked(&DescribeHttpsListener::new("lb-1", 443));
+}
+
+#[test]
+fn remaining_requests_use_published_names() {
+    checked(&DescribeNetworkAttribute::new("n-1"));
+    checked(&DescribeVSwitchAttributes::new("vsw-1"));
+    checked(&DescribeRegionIsps {
+        ens_region_id: Some("cn-x".into()),
+    });
+    let tags = || vec![Tag::new("a", "1")];
+    assert!(
+        text(&checked(&TagResources::instances(
+            vec!["i-1".into()],
+            tags()
+        )))
+        .contains("ResourceId.1=i-1\n")
+    );
+    let mut untag = UntagResources::instances(vec!["i-1".into()], vec!["a".into()]);
+    untag.all = Some(false);
+    assert!(text(&checked(&untag)).contains("TagKey.1=a\n"));
+    let mut list = ListTagResources::with_tags(tags());
+    list.resource_ids = vec!["i-1".into()];
+    list.next_token = Some("t".into());
+    checked(&list);
+    let (start, end) = ("2026-01-01 00:00:00", "2026-01-01 01:00:00");
+    let mut listener = DescribeLoadBalancerListenMonitor::new("lb-1", 80, start, end);
+    listener.proto = Some("tcp".into());
+    checked(&listener);
+    checked(&DescribeServerLoadBalancerMonitor::new("lb-1", start, end));
+    let mut listeners = DescribeServerLoadBalancerListenMonitor::new("lb-1", start, end);
+    listeners.port = Some(80);
+    listeners.proto = Some("http".into());
+    checked(&listeners);
+}
+
+#[test]
+fn remaining_answers_read_documented_members_only() {
+    let http = HttpListenerAttribute::default();
+    check_members("DescribeLoadBalancerHTTPListenerAttribute", "", &http, &[]);
+    check_members(
+        "DescribeLoadBalancerHTTPSListenerAttribute",
+        "",
+        &http,
+        &["XForwardedFor"],
+    );
+    check_members(
+        "DescribeNetworkAttribute",
+        "",
+        &NetworkAttribute::default(),
+        &[],
+    );
+    check_members(
+        "DescribeVSwitchAttributes",
+        "",
+        &VSwitchAttribute::default(),
+        &[],
+    );
+    check_members("DescribeRegionIsps", "Isps[].", &RegionIsp::default(), &[]);
+    check_members(
+        "ListTagResources",
+        "TagResources[].",
+        &TagResource::default(),
+        &[],
+    );
+    let listener = ListenerMeasurement::default();
+    check_members(
+        "DescribeLoadBalancerListenMonitor",
+        "LoadBalancerMonitorListenData[].",
+        &listener,
+        &[],
+    );
+    let mut requests = RequestMeasurement::default();
+    check_members(
+        "DescribeServerLoadBalancerMonitor",
+        "ServerLoadBalancerMonitorData[].",
+        &requests,
+        &[],
+    );
+    (requests.port, requests.proto) = (Some(1), Some("http".into()));
+    check_members(
+        "DescribeServerLoadBalancerListenMonitor",
+        "ServerLoadBalancerMonitorData[].",
+        &requests,
+        &[],
+    );
 }
 
 /// A recorded request that comes back from storage has to be sent byte for byte the same.

@@ -3,6 +3,7 @@
 //! A listener is created Stopped and has to be started; its backend port can never be changed. Units, limits and
 //! defaults are those of the ENS help pages and of the models of alibabacloud-ens20171110 12.1.0.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
@@ -430,12 +431,19 @@ impl Request for DescribeListener {
 
     /// An answer with a RequestId but no port is read as "there is none", as for an ELB.
     fn decode(&self, answer: Value) -> Result<Self::Response, serde_json::Error> {
-        let has = |name: &str| answer.get(name).is_some_and(|value| !value.is_null());
-        if !has("ListenerPort") && has("RequestId") {
-            return Ok(None);
-        }
-        serde_json::from_value(answer).map(Some)
+        unless_empty(answer)
     }
+}
+
+/// Reads a listener, or `None` from an answer of the API that shows no port.
+pub(super) fn unless_empty<T: DeserializeOwned>(
+    answer: Value,
+) -> Result<Option<T>, serde_json::Error> {
+    let has = |name: &str| answer.get(name).is_some_and(|value| !value.is_null());
+    if !has("ListenerPort") && has("RequestId") {
+        return Ok(None);
+    }
+    serde_json::from_value(answer).map(Some)
 }
 
 /// `DescribeLoadBalancerListeners`: one page of the listeners of an ELB, of all protocols.

@@ -1,15 +1,20 @@
 //! Typed actions, one module per resource, and the trait [`EnsApi`] that callers mock or decorate.
+//!
+//! Typed requests that are no method of the trait are sent by [`Client::send`](crate::client::Client::send).
 
 pub mod backend;
 pub mod eip;
 mod ens_api;
+pub mod http_listener;
 pub mod instance;
 pub mod listener;
 pub mod load_balancer;
+pub mod monitor;
 pub mod network;
 pub mod paging;
 pub mod region;
 pub(crate) mod request;
+pub mod tag;
 pub(crate) mod types;
 pub(crate) mod wire;
 

@@ -130,3 +130,127 @@ request!(
     Page<VSwitch>,
     |answer| page(answer, "VSwitches")
 );
+
+/// `DescribeNetworkAttribute`: one network with what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct DescribeNetworkAttribute {
+    /// The network.
+    pub network_id: String,
+}
+
+impl DescribeNetworkAttribute {
+    /// Reads this network.
+    pub fn new(network_id: impl Into<String>) -> Self {
+        Self {
+            network_id: network_id.into(),
+        }
+    }
+}
+
+/// A network with what is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NetworkAttribute {
+    /// The id, `n-…`.
+    #[serde(deserialize_with = "wire::required")]
+    pub network_id: String,
+    /// The name.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub network_name: Option<String>,
+    /// The description.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub description: Option<String>,
+    /// The state.
+    #[serde(default)]
+    pub status: NetworkStatus,
+    /// The edge site.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub ens_region_id: Option<String>,
+    /// The address range.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub cidr_block: Option<String>,
+    /// Its vSwitches.
+    #[serde(default, rename = "VSwitchIds", deserialize_with = "wire::list")]
+    pub vswitch_ids: Vec<String>,
+    /// Its ELBs.
+    #[serde(default, deserialize_with = "wire::list")]
+    pub load_balancer_ids: Vec<String>,
+    /// Its instances.
+    #[serde(default, deserialize_with = "wire::list")]
+    pub instance_ids: Vec<String>,
+    /// The id to give to Alibaba Cloud's support.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub request_id: Option<String>,
+}
+
+request!(
+    DescribeNetworkAttribute,
+    "DescribeNetworkAttribute",
+    NetworkAttribute
+);
+
+/// `DescribeVSwitchAttributes`: one vSwitch with what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct DescribeVSwitchAttributes {
+    /// The vSwitch.
+    #[serde(rename = "VSwitchId")]
+    pub vswitch_id: String,
+}
+
+impl DescribeVSwitchAttributes {
+    /// Reads this vSwitch.
+    pub fn new(vswitch_id: impl Into<String>) -> Self {
+        Self {
+            vswitch_id: vswitch_id.into(),
+        }
+    }
+}
+
+/// A vSwitch with what is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VSwitchAttribute {
+    /// The id, `vsw-…`.
+    #[serde(rename = "VSwitchId", deserialize_with = "wire::required")]
+    pub vswitch_id: String,
+    /// The name.
+    #[serde(default, rename = "VSwitchName", deserialize_with = "wire::text")]
+    pub vswitch_name: Option<String>,
+    /// The description.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub description: Option<String>,
+    /// The network.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub network_id: Option<String>,
+    /// The edge site.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub ens_region_id: Option<String>,
+    /// The address range.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub cidr_block: Option<String>,
+    /// How many addresses are left.
+    #[serde(default, deserialize_with = "wire::scalar")]
+    pub available_ip_address_count: Option<i64>,
+    /// The state.
+    #[serde(default)]
+    pub status: NetworkStatus,
+    /// Its ELBs.
+    #[serde(default, deserialize_with = "wire::list")]
+    pub load_balancer_ids: Vec<String>,
+    /// Its instances.
+    #[serde(default, deserialize_with = "wire::list")]
+    pub instance_ids: Vec<String>,
+    /// The id to give to Alibaba Cloud's support.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub request_id: Option<String>,
+}
+
+request!(
+    DescribeVSwitchAttributes,
+    "DescribeVSwitchAttributes",
+    VSwitchAttribute
+);

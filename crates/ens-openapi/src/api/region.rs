@@ -1,7 +1,8 @@
-//! Edge sites.
+//! Edge sites and the carriers that they sell.
 
 use serde::{Deserialize, Serialize};
 
+use super::eip::Isp;
 use super::request::request;
 use super::types::rows;
 use super::wire;
@@ -41,4 +42,32 @@ request!(
     "DescribeEnsRegions",
     Vec<EnsRegion>,
     |answer| rows(&answer, "EnsRegions")
+);
+
+/// `DescribeRegionIsps`: the carriers that an edge site sells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DescribeRegionIsps {
+    /// The edge site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ens_region_id: Option<String>,
+}
+
+/// A carrier.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RegionIsp {
+    /// The code, as [`CreateEipInstance`](super::eip::CreateEipInstance::isp) takes it.
+    #[serde(default)]
+    pub code: Isp,
+    /// The name.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub name: Option<String>,
+}
+
+request!(
+    DescribeRegionIsps,
+    "DescribeRegionIsps",
+    Vec<RegionIsp>,
+    |answer| rows(&answer, "Isps")
 );
