@@ -11,6 +11,7 @@ use crate::api::ApiService;
 use crate::clock::Clock;
 use crate::http_face::{self, ServeError};
 use crate::object;
+use crate::play::{self, Play};
 use crate::server::{ApiServer, DeleteOptions, FieldValidation, Patch, Target, WriteOptions};
 use crate::status::Status;
 
@@ -204,6 +205,13 @@ impl Cluster {
             resource,
             namespace,
         })
+    }
+
+    /// Starts the controllers of [`play`], which then act after every change.
+    pub fn play(&self) -> Play {
+        let stop = self.stop.child_token();
+        self.tasks.spawn(play::run(self.api.clone(), stop.clone()));
+        Play { stop }
     }
 
     /// Stops everything and frees every port.

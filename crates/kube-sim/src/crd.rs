@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::object::{self, as_map, child, default_to, items};
-use crate::resource::{CustomKind, PrinterColumn, Resource, StorageKey};
+use crate::resource::{CustomKind, PrinterColumn, Resource, StorageKey, api_version};
 use crate::schema::Schema;
 use crate::server::State;
 use crate::status::FieldError;
@@ -127,19 +127,19 @@ fn served(spec: &Value, version: &Value, schema: Schema) -> Resource {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let texts = |value: &Value| -> Vec<String> { items(value).map(text).collect() };
     let (group, plural) = (text(&spec["group"]), text(&spec["names"]["plural"]));
-    let api_version = format!("{group}/{}", text(&version["name"]));
+    let full = api_version(&group, &text(&version["name"]));
     let warning = (version["deprecated"] == json!(true)).then(|| {
         version["deprecationWarning"].as_str().map_or_else(
-            || {
-                format!(
-                    "{api_version} {} is deprecated",
-                    text(&spec["names"]["kind"])
-                )
-            },
+            || format!("{full} {} is deprecated", text(&spec["names"]["kind"])),
             str::to_owned,
         )
     });
+    let stored = items(&spec["versions"]).find(|v| v["storage"] == json!(true));
     Resource {
+        storage_api_version: api_version(
+            &group,
+            &stored.map(|v| text(&v["name"])).unwrap_or_default(),
+        ),
         storage: StorageKey {
             group: group.clone(),
             plural: plural.clone(),

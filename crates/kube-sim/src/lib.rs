@@ -23,6 +23,7 @@ mod cluster;
 mod crd;
 mod http_face;
 mod object;
+pub mod play;
 mod resource;
 mod schema;
 mod selector;

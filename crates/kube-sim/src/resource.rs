@@ -30,6 +30,8 @@ pub struct Resource {
     pub generation: bool,
     /// The group and plural under which objects are stored, where that is not this resource's own.
     pub(crate) storage: StorageKey,
+    /// `apiVersion` of the objects as they are stored.
+    pub(crate) storage_api_version: String,
     /// Set for kinds that a CustomResourceDefinition defines.
     pub(crate) custom: Option<Arc<CustomKind>>,
 }
@@ -64,11 +66,7 @@ pub(crate) struct StorageKey {
 impl Resource {
     /// `apiVersion` of its objects.
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() {
-            self.version.clone()
-        } else {
-            format!("{}/{}", self.group, self.version)
-        }
+        api_version(&self.group, &self.version)
     }
 
     /// `services`, or `poolservices.network.openyurt.io`: how messages name it.
@@ -82,6 +80,15 @@ impl Resource {
 
     pub(crate) fn is(&self, group: &str, kind: &str) -> bool {
         self.custom.is_none() && self.group == group && self.kind == kind
+    }
+}
+
+/// `v1`, or `apps/v1`.
+pub(crate) fn api_version(group: &str, version: &str) -> String {
+    if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
     }
 }
 
@@ -222,6 +229,7 @@ impl Builtin {
                 group: storage_group.to_owned(),
                 plural: self.plural.to_owned(),
             },
+            storage_api_version: api_version(storage_group, self.version),
             custom: None,
         }
     }

@@ -24,7 +24,7 @@ pub(crate) fn present(resource: &Resource, stored: &Value) -> Value {
     if is_events_v1(resource) {
         rename(&mut object, EVENT_FIELDS.iter().copied());
     }
-    set_type(resource, &mut object);
+    set_type(resource, &resource.api_version(), &mut object);
     object
 }
 
@@ -36,16 +36,16 @@ pub(crate) fn store(resource: &Resource, object: &mut Value) {
             EVENT_FIELDS.iter().map(|(core, events)| (*events, *core)),
         );
     }
-    set_type(resource, object);
+    set_type(resource, &resource.storage_api_version, object);
 }
 
 fn is_events_v1(resource: &Resource) -> bool {
     resource.is("events.k8s.io", "Event")
 }
 
-fn set_type(resource: &Resource, object: &mut Value) {
+fn set_type(resource: &Resource, api_version: &str, object: &mut Value) {
     let map = as_map(object);
-    map.insert("apiVersion".to_owned(), json!(resource.api_version()));
+    map.insert("apiVersion".to_owned(), json!(api_version));
     map.insert("kind".to_owned(), json!(resource.kind));
 }
 

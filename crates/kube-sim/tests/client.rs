@@ -34,25 +34,12 @@ fn config_map(name: &str, value: &str) -> ConfigMap {
     }
 }
 
-async fn seen<K>(config: watcher::Config, streaming: bool) -> Vec<String>
-where
-    K: kube::Resource<DynamicType = ()>
-        + Clone
-        + std::fmt::Debug
-        + serde::de::DeserializeOwned
-        + Send
-        + 'static,
-{
+async fn seen(config: watcher::Config) -> Vec<String> {
     let (_cluster, client) = start();
     let maps: Api<ConfigMap> = Api::default_namespaced(client.clone());
     maps.create(&PostParams::default(), &config_map("a", "1"))
         .await
         .unwrap();
-    let config = if streaming {
-        config.streaming_lists()
-    } else {
-        config
-    };
     let api: Api<PartialObjectMeta<ConfigMap>> = Api::default_namespaced(client);
     let mut events = std::pin::pin!(watcher::watcher(api, config));
     let mut log = Vec::new();
@@ -94,16 +81,13 @@ const ALL: [&str; 6] = [
 
 #[tokio::test(start_paused = true)]
 async fn a_watcher_sees_what_exists_then_every_change() {
-    assert_eq!(
-        seen::<ConfigMap>(watcher::Config::default(), false).await,
-        ALL
-    );
+    assert_eq!(seen(watcher::Config::default()).await, ALL);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_streaming_list_ends_with_its_bookmark() {
     assert_eq!(
-        seen::<ConfigMap>(watcher::Config::default(), true).await,
+        seen(watcher::Config::default().streaming_lists()).await,
         ALL
     );
 }

@@ -151,7 +151,7 @@ impl Fixture {
         text
     }
 
-    async fn seed(&self) {
+    fn seed(&self) {
         self.cluster.apply_yaml(CRDS).unwrap();
         self.cluster.apply_yaml(POOLS).unwrap();
     }
@@ -200,7 +200,7 @@ async fn crds_are_applied_and_served_by_short_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn annotate_label_and_delete_work_as_the_guide_uses_them() {
     let Some(f) = fixture().await else { return };
-    f.seed().await;
+    f.seed();
     f.kubectl("annotate nodepool np-heifei alibabacloud.com/ens-network-id=n-1")
         .await;
     f.kubectl("label nodepool np-heifei k8s-svc=cube").await;
@@ -295,7 +295,7 @@ async fn a_service_is_printed_as_in_the_guide() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_fields_and_broken_values_are_refused_by_name() {
     let Some(f) = fixture().await else { return };
-    f.seed().await;
+    f.seed();
     let unknown = f.file("a.yaml", "apiVersion: apps.openyurt.io/v1beta2\nkind: NodePool\nmetadata: {name: x}\nspec: {typo: 1}\n");
     let (text, success) = f.try_kubectl(&format!("apply -f {unknown}")).await;
     assert!(
@@ -328,7 +328,7 @@ async fn server_side_apply_and_dry_run_work() {
 #[tokio::test(flavor = "multi_thread")]
 async fn explain_and_api_resources_know_the_kinds() {
     let Some(f) = fixture().await else { return };
-    f.seed().await;
+    f.seed();
     let text = f.kubectl("explain nodepool.spec.type").await;
     assert!(
         text.contains("FIELD: type <string>") && text.contains("Edge or Cloud."),

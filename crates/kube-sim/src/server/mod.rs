@@ -22,8 +22,8 @@ use crate::object;
 use crate::resource::{Registry, Resource, StorageKey};
 use crate::status::Status;
 
-pub(crate) use delete::Deleted;
 pub use delete::{DeleteOptions, Propagation};
+pub(crate) use delete::{Deleted, FOREGROUND, ORPHAN};
 pub use patch::Patch;
 pub use read::{List, ListOptions};
 pub use watch::{Watch, WatchEvent, WatchOptions};
@@ -158,6 +158,11 @@ impl ApiServer {
             resource,
             namespace,
         })
+    }
+
+    /// The newest revision as it grows: to wait for changes of any kind.
+    pub fn changes(&self) -> latest::Receiver<u64> {
+        self.shared.revision.subscribe()
     }
 
     pub(crate) fn registry(&self) -> Registry {

@@ -199,6 +199,16 @@ impl ApiServer {
         })
     }
 
+    /// Every stored object, in its storage version.
+    pub(crate) fn everything(&self) -> Vec<Arc<Value>> {
+        self.lock()
+            .objects
+            .values()
+            .flat_map(|objects| objects.values())
+            .cloned()
+            .collect()
+    }
+
     /// Every stored object of a built-in or custom kind, across namespaces: for the controllers of this crate.
     pub(crate) fn stored(&self, group: &str, plural: &str) -> Vec<Arc<Value>> {
         self.lock().all(group, plural).cloned().collect()
