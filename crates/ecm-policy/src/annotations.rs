@@ -8,13 +8,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+mod definition;
 mod parse;
+mod setting;
 mod table;
 mod values;
 
-pub use table::{
-    DEFINITIONS, DOCUMENTED_SPECS, Definition, Mutability, Place, Setting, Values, keys,
-};
+pub use definition::{Definition, Mutability, Place, Values};
+pub use setting::{Setting, keys};
+pub use table::{DEFINITIONS, DOCUMENTED_SPECS};
 pub use values::{
     AddressType, BackendWeight, DeletionPolicy, EipChargeType, EipInternetChargeType, HealthCheck,
     Isp, PayType, Scheduler, WeightBy,
@@ -213,9 +215,9 @@ pub fn parse_with_specs(
 /// The candidate whose name has the smallest edit distance to that of `key`; of equal ones, one
 /// with the same prefix. Empty when there is no candidate.
 pub fn nearest<'a>(key: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    let (prefix, name) = table::split(key);
+    let (prefix, name) = setting::split(key);
     let distance = |candidate: &str| {
-        let (candidate_prefix, candidate_name) = table::split(candidate);
+        let (candidate_prefix, candidate_name) = setting::split(candidate);
         (
             strsim::osa_distance(name, candidate_name),
             prefix != candidate_prefix,

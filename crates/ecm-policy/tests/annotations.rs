@@ -429,7 +429,7 @@ fn rule_3_6_the_id_of_a_pool() {
 
 #[test]
 fn rule_3_6_both_spellings_of_the_interval() {
-    let alias = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-check-interval";
+    let alias = keys::CHECK_INTERVAL;
     let interval = |parsed: &Parsed| parsed.settings.health_check.interval;
     // The PoolService's counts, whichever spelling each object has.
     let parsed = parse(

@@ -26,6 +26,12 @@ Two annotations are OpenYurt's. The first decides whether there is a load balanc
 |---|---|---|
 ";
 
+const SOURCES: &str = "\
+Sources: the annotation page is \"Use annotations to configure ELB instances\" in the documentation of
+ACK Edge; the ENS API is its reference, actions CreateLoadBalancer, CreateEipInstance and
+CreateLoadBalancerTCPListener.
+";
+
 pub(super) fn markdown() -> String {
     let mut text = INTRODUCTION.to_owned();
     let others = [
@@ -70,7 +76,8 @@ pub(super) fn markdown() -> String {
             ),
         );
     }
-    text.push_str("\n## Each annotation\n");
+    text.push_str("\n## Each annotation\n\n");
+    text.push_str(SOURCES);
     for definition in DEFINITIONS {
         section(&mut text, definition);
     }

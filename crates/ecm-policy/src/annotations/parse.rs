@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use poolservice_api::keys as well_known;
 
-use super::table::{DEFINITIONS, Definition, Place, Setting};
+use super::definition::{Definition, Place};
+use super::setting::Setting;
+use super::table::DEFINITIONS;
 use super::{Fault, Parsed, Settings, UnknownKey, is_paused, nearest};
 use crate::naming::is_dns_subdomain;
 use crate::selector::{is_label_value, is_qualified_name};

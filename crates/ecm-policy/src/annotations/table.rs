@@ -5,274 +5,13 @@
 //! CreateLoadBalancer, CreateEipInstance, CreateLoadBalancerTCPListener and
 //! CreateLoadBalancerUDPListener.
 
-use std::fmt;
-
-use poolservice_api::keys as well_known;
-use serde::{Deserialize, Serialize};
-
-use super::Settings;
+use super::definition::{Definition, Mutability, Place, Values};
 use super::parse::{backend_label, backend_weight, ids_by_pool, load_balancer_id, vswitch_id};
+use super::setting::{Setting, keys};
 use super::values::{
     AddressType, DeletionPolicy, EipChargeType, EipInternetChargeType, Isp, PayType, Scheduler,
     WeightBy,
 };
-
-/// One annotation.
-#[derive(Debug)]
-pub struct Definition {
-    /// Which one.
-    pub setting: Setting,
-    /// The key.
-    pub key: &'static str,
-    /// Another spelling of the key that is accepted.
-    pub alias: Option<&'static str>,
-    /// The cloud resource that it is about.
-    pub resource: &'static str,
-    /// The values that it takes.
-    pub values: Values,
-    /// The value that stands for its absence; `None` where there is no such value.
-    pub default: Option<&'static str>,
-    /// What a change after creation does.
-    pub mutability: Mutability,
-    /// The objects that it may stand on.
-    pub place: Place,
-    /// What it is for, in one line.
-    pub doc: &'static str,
-    /// Where key, values and default come from.
-    pub source: &'static str,
-}
-
-/// The values that an annotation takes, and where a valid one goes.
-#[derive(Debug)]
-pub enum Values {
-    /// A whole number.
-    Number {
-        /// The smallest.
-        min: u32,
-        /// The largest.
-        max: u32,
-        /// The unit, empty where there is none.
-        unit: &'static str,
-        /// Puts the number in its place.
-        set: fn(&mut Settings, u32),
-    },
-    /// One of some words. For the spec of a load balancer they are those that are documented; the
-    /// list that counts may be another one, see [`super::parse_with_specs`].
-    Word {
-        /// The words.
-        words: &'static [&'static str],
-        /// Puts the word in its place; `None` when it is not one of the words.
-        set: fn(&mut Settings, &str) -> Option<()>,
-    },
-    /// One of two words.
-    Switch {
-        /// The words for off and on.
-        words: [&'static str; 2],
-        /// Puts it in its place.
-        set: fn(&mut Settings, bool),
-    },
-    /// A text of some shape.
-    Text {
-        /// What it looks like.
-        shape: &'static str,
-        /// Puts the text in its place; `None` when it has another shape.
-        set: fn(&mut Settings, &str) -> Option<()>,
-    },
-}
-
-impl Values {
-    /// Sets what `value` asks for, or says `None` and changes nothing when it is not allowed.
-    pub(super) fn apply(&self, settings: &mut Settings, value: &str) -> Option<()> {
-        match self {
-            Self::Number { min, max, set, .. } => {
-                let is_plain = value.bytes().all(|byte| byte.is_ascii_digit());
-                let number = value.parse().ok().filter(|_| is_plain)?;
-                (*min..=*max)
-                    .contains(&number)
-                    .then(|| set(settings, number))
-            }
-            Self::Switch { words, set } => {
-                let on = words.iter().position(|word| *word == value)? == 1;
-                set(settings, on);
-                Some(())
-            }
-            Self::Word { set, .. } | Self::Text { set, .. } => set(settings, value),
-        }
-    }
-}
-
-impl fmt::Display for Values {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number { min, max, unit, .. } => {
-                write!(f, "{min} to {max}")?;
-                if unit.is_empty() {
-                    Ok(())
-                } else {
-                    write!(f, " {unit}")
-                }
-            }
-            Self::Word { words, .. } => f.write_str(&words.join(", ")),
-            Self::Switch {
-                words: [off, on], ..
-            } => write!(f, "{on}, {off}"),
-            Self::Text { shape, .. } => f.write_str(shape),
-        }
-    }
-}
-
-/// What a change after creation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mutability {
-    /// It is applied in place.
-    Mutable,
-    /// It is refused, and the old value goes on: the Service has to be deleted and made again.
-    Immutable,
-    /// Something else, which the text says.
-    Special(&'static str),
-}
-
-impl fmt::Display for Mutability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Mutable => "applied in place",
-            Self::Immutable => "refused",
-            Self::Special(text) => text,
-        })
-    }
-}
-
-/// The objects that an annotation may stand on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// The Service; on a PoolService it counts for that pool alone.
-    ServiceOrPoolService,
-    /// The Service only; the text says what to do instead on a PoolService.
-    ServiceOnly(&'static str),
-    /// The PoolService only; the text says what to do instead on a Service.
-    PoolServiceOnly(&'static str),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ServiceOrPoolService => "Service, PoolService",
-            Self::ServiceOnly(_) => "Service",
-            Self::PoolServiceOnly(_) => "PoolService",
-        })
-    }
-}
-
-/// A key under the common prefix of the annotation page.
-macro_rules! page_key {
-    ($name:literal) => {
-        concat!(
-            "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-",
-            $name
-        )
-    };
-}
-
-/// A key that only this project has.
-macro_rules! own_key {
-    ($name:literal) => {
-        concat!("ecm.alibabacloud.com/", $name)
-    };
-}
-
-/// A key in two: its prefix and its name. The common prefix of the annotation page is one too.
-pub(super) fn split(key: &str) -> (&str, &str) {
-    let page = well_known::ANNOTATION_PREFIX;
-    key.strip_prefix(page)
-        .map(|name| (page, name))
-        .or_else(|| key.split_once('/'))
-        .unwrap_or(("", key))
-}
-
-/// Declares the settings with their keys.
-macro_rules! settings {
-    ($($(#[$doc:meta])* $setting:ident $constant:ident = $key:expr,)+) => {
-        /// A row of the table.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum Setting { $($(#[$doc])* $setting,)+ }
-
-        impl Setting {
-            /// All settings, in the order of the table.
-            pub const ALL: &[Self] = &[$(Self::$setting),+];
-
-            /// The key of its annotation.
-            pub const fn key(self) -> &'static str {
-                match self { $(Self::$setting => keys::$constant,)+ }
-            }
-        }
-
-        /// The keys.
-        pub mod keys {
-            $($(#[$doc])* pub const $constant: &str = $key;)+
-        }
-    };
-}
-
-settings! {
-    /// Size of the load balancer.
-    Spec SPEC = page_key!("spec"),
-    /// How the load balancer is paid.
-    PayType PAY_TYPE = page_key!("pay-type"),
-    /// Internet or intranet address.
-    AddressType ADDRESS_TYPE = page_key!("address-type"),
-    /// The load balancer's vSwitch.
-    VswitchId VSWITCH_ID = page_key!("vswitch-id"),
-    /// Whether the load balancer is the user's.
-    ManagedByUser MANAGED_BY_USER = page_key!("managed-by-user"),
-    /// The user's load balancer of one pool.
-    Id ID = page_key!("id"),
-    /// The user's load balancers of all pools.
-    LoadBalancerIds LOAD_BALANCER_IDS = own_key!("loadbalancer-ids"),
-    /// Bandwidth of the EIP.
-    EipBandwidth EIP_BANDWIDTH = page_key!("eip-bandwidth"),
-    /// Carrier of the EIP.
-    EipIsp EIP_ISP = page_key!("eip-isp"),
-    /// How the EIP is paid.
-    EipInstanceChargeType EIP_INSTANCE_CHARGE_TYPE = page_key!("eip-instance-charge-type"),
-    /// How the traffic of the EIP is paid.
-    EipInternetChargeType EIP_INTERNET_CHARGE_TYPE = page_key!("eip-internet-charge-type"),
-    /// Which nodes are backends.
-    BackendLabel BACKEND_LABEL = page_key!("backend-label"),
-    /// Weights of backends.
-    BackendWeight BACKEND_WEIGHT = page_key!("backend-weight"),
-    /// Whether cordoned nodes leave.
-    RemoveUnscheduledBackend REMOVE_UNSCHEDULED_BACKEND = page_key!("remove-unscheduled-backend"),
-    /// Which backend gets the next connection.
-    Scheduler SCHEDULER = page_key!("scheduler"),
-    /// How long a client stays with its backend.
-    PersistenceTimeout PERSISTENCE_TIMEOUT = page_key!("persistence-timeout"),
-    /// How long an idle connection is kept.
-    EstablishedTimeout ESTABLISHED_TIMEOUT = page_key!("established-timeout"),
-    /// Successes that bring a backend back.
-    HealthyThreshold HEALTHY_THRESHOLD = page_key!("healthy-threshold"),
-    /// Failures that take a backend out.
-    UnhealthyThreshold UNHEALTHY_THRESHOLD = page_key!("unhealthy-threshold"),
-    /// Time between two health checks.
-    HealthCheckInterval HEALTH_CHECK_INTERVAL = page_key!("health-check-interval"),
-    /// How long a health check waits.
-    HealthCheckConnectTimeout HEALTH_CHECK_CONNECT_TIMEOUT = page_key!("health-check-connect-timeout"),
-    /// Where a health check connects to.
-    HealthCheckConnectPort HEALTH_CHECK_CONNECT_PORT = page_key!("health-check-connect-port"),
-    /// Whether foreign listeners are taken over.
-    ForceOverrideListeners FORCE_OVERRIDE_LISTENERS = "service.openyurt.io/elb-force-override-listeners",
-    /// What deletion does to our load balancer.
-    DeletionPolicy DELETION_POLICY = own_key!("deletion-policy"),
-    /// What deletion does to a user's load balancer.
-    CleanupOnDelete CLEANUP_ON_DELETE = own_key!("cleanup-on-delete"),
-    /// Whether resources of our name are taken over.
-    Adopt ADOPT = own_key!("adopt"),
-    /// How long a leaving backend stays.
-    DrainSeconds DRAIN_SECONDS = own_key!("drain-seconds"),
-    /// What weights follow.
-    WeightBy WEIGHT_BY = own_key!("weight-by"),
-    /// Whether the cloud is left as it is.
-    Paused PAUSED = poolservice_api::keys::PAUSED,
-}
 
 /// The load balancer specs of the annotation page and of the ENS documentation, "What is ELB",
 /// smallest first.
@@ -366,7 +105,8 @@ pub static DEFINITIONS: &[Definition] = &[
     Definition {
         default: Some("false"),
         mutability: Mutability::Special("refused while the load balancer exists"),
-        doc: "Whether to use load balancers that you made. They and their EIPs are never changed or released.",
+        doc: "Whether to use load balancers that you made. They and their EIPs are never changed or \
+              released; their listeners and backends are ours to set.",
         ..row(
             Setting::ManagedByUser,
             "ELB",
@@ -567,7 +307,7 @@ pub static DEFINITIONS: &[Definition] = &[
         )
     },
     Definition {
-        alias: Some(page_key!("check-interval")),
+        alias: Some(keys::CHECK_INTERVAL),
         default: Some("2"),
         doc: "Time between two health checks.",
         source: "annotation page; range: ENS API",
