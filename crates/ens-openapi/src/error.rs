@@ -51,6 +51,14 @@ pub enum Error {
         #[source]
         source: crate::client::Refused,
     },
+    /// The [`RateLimiter`](crate::RateLimiter) of this client has no turn within its longest wait. Nothing was sent.
+    #[error("{action}: the local rate limit has no turn for {} ms", .wait.as_millis())]
+    RateLimited {
+        /// The action that was called.
+        action: Action,
+        /// How far away the next turn is.
+        wait: Duration,
+    },
     /// No connection to the endpoint could be made. Nothing was sent.
     #[error("{action}: no connection to {endpoint}")]
     Connect {
@@ -180,6 +188,7 @@ impl Error {
             | Self::Encode { action, .. }
             | Self::Credentials { action, .. }
             | Self::BeforeSend { action, .. }
+            | Self::RateLimited { action, .. }
             | Self::Connect { action, .. }
             | Self::Exchange { action, .. }
             | Self::Deadline { action, .. }
@@ -202,6 +211,7 @@ impl Error {
                     ErrorClass::Denied
                 }
             }
+            Self::RateLimited { .. } => ErrorClass::Throttled,
             Self::BeforeSend { .. } | Self::Decode { .. } | Self::TooLarge { .. } => {
                 ErrorClass::Unknown
             }
@@ -218,6 +228,7 @@ impl Error {
             Self::Encode { .. }
             | Self::Credentials { .. }
             | Self::BeforeSend { .. }
+            | Self::RateLimited { .. }
             | Self::Connect { .. } => Effect::NotSent,
             Self::Exchange { .. }
             | Self::Deadline { .. }
@@ -258,9 +269,13 @@ impl Error {
         }
     }
 
-    /// How long the cloud asks to wait before the next try.
+    /// How long the cloud, or the local rate limit, asks to wait before the next try.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.refusal()?.retry_after
+        match self {
+            Self::Answer { refusal, .. } => refusal.retry_after,
+            Self::RateLimited { wait, .. } => Some(*wait),
+            _ => None,
+        }
     }
 
     /// Whether the thing that the call was about does not exist (any more).
@@ -278,6 +293,9 @@ impl Error {
             }
             Self::BeforeSend { .. } => {
                 "Nothing: the caller's own check stopped the call, for the reason given."
+            }
+            Self::RateLimited { .. } => {
+                "Call less often, or give this client a larger share of the rate."
             }
             Self::Connect { .. } => {
                 "Check the endpoint, DNS, routes, proxies and the trusted certificates of this machine."

@@ -65,6 +65,7 @@ mod context;
 pub mod credentials;
 pub mod error;
 mod params;
+pub mod rate_limit;
 pub mod signer;
 pub mod transport;
 
@@ -75,4 +76,5 @@ pub use context::Context;
 pub use credentials::{Credentials, EnvironmentCredentials, Secret, StaticCredentials};
 pub use error::{Effect, Error, ErrorClass};
 pub use params::Params;
+pub use rate_limit::RateLimiter;
 pub use transport::{HyperTransport, Transport};

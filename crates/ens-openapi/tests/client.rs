@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ens_openapi::api::load_balancer::CreateLoadBalancer;
-use ens_openapi::client::{Deadlines, Refused, RetryPolicy, SignatureMethod};
+use ens_openapi::client::{Attempt, Deadlines, Refused, RetryPolicy, SignatureMethod};
+use ens_openapi::credentials::{CredentialsError, ProvideCredentials};
 use ens_openapi::{
-    Client, Credentials, Effect, EnsApi, Error, ErrorClass, Params, StaticCredentials,
+    Client, Credentials, Effect, EnsApi, Error, ErrorClass, Params, RateLimiter, StaticCredentials,
 };
 use support::{Script, Step, is_about};
 use tokio::time::Instant;
@@ -519,6 +520,89 @@ async fn credentials_that_are_missing_are_said_and_nothing_is_sent() {
             .to_string()
             .contains("ALIBABA_CLOUD_ACCESS_KEY_ID")
     );
+}
+
+/// Never gives credentials, as a metadata service that does not answer.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait::async_trait]
+impl ProvideCredentials for Silent {
+    async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_credentials_ends_without_leaving_the_effect_open() {
+    let client = Client::builder(Silent)
+        .transport(Script::new([]))
+        .build()
+        .unwrap();
+    let error = call(&client, WRITE).await.unwrap_err();
+    assert_eq!(
+        (error.class(), error.effect()),
+        (ErrorClass::Unavailable, Effect::NotSent)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_try_takes_a_turn_of_the_rate_limit() {
+    let script = Script::new([Step::error(400, "Throttling"), Step::ok(OK), Step::ok(OK)]);
+    let limiter = Arc::new(RateLimiter::with_share(0.1));
+    let no_wait = RetryPolicy {
+        base: Duration::ZERO,
+        ..RetryPolicy::default()
+    };
+    let client = script
+        .client()
+        .rate_limiter(Arc::clone(&limiter))
+        .retry(no_wait)
+        .build()
+        .unwrap();
+    call(&client, READ).await.unwrap();
+    call(&client, READ).await.unwrap();
+    let sent = script.sent();
+    assert!(is_about(sent[1].at - sent[0].at, Duration::from_secs(1)));
+    assert!(
+        sent[2].at - sent[1].at > Duration::from_millis(1500),
+        "the throttled answer halved the rate"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_without_a_turn_fails_at_once_and_is_not_sent() {
+    let script = Script::new([Step::ok(OK)]);
+    let limiter = Arc::new(RateLimiter::with_share(0.01).max_wait(Duration::from_secs(1)));
+    let client = script.client().rate_limiter(limiter).build().unwrap();
+    call(&client, WRITE).await.unwrap();
+    let error = call(&client, WRITE).await.unwrap_err();
+    assert!(matches!(error, Error::RateLimited { .. }), "{error:?}");
+    assert_eq!(
+        (error.class(), error.effect()),
+        (ErrorClass::Throttled, Effect::NotSent)
+    );
+    assert!(error.retry_after().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_try_is_told_to_the_observer() {
+    let script = Script::new([Step::error(503, "ServiceUnavailable"), Step::ok(OK)]);
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let observer = move |attempt: &Attempt<'_>| {
+        log.lock().unwrap().push((
+            attempt.action.name().to_owned(),
+            attempt.result.err().map(Error::class),
+        ));
+    };
+    let client = script.client().observer(observer).build().unwrap();
+    call(&client, READ).await.unwrap();
+    let expected = [
+        (READ.to_owned(), Some(ErrorClass::Unavailable)),
+        (READ.to_owned(), None),
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected);
 }
 
 #[test]

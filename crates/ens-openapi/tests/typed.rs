@@ -44,6 +44,7 @@ use ens_openapi::api::network::{
 use ens_openapi::api::region::{DescribeEnsRegions, DescribeRegionIsps, EnsRegion, RegionIsp};
 use ens_openapi::api::tag::{ListTagResources, TagResource, TagResources, UntagResources};
 use ens_openapi::api::{Acknowledged, Request, Switch, Tag};
+use ens_openapi::rate_limit::published_per_second;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -515,6 +516,16 @@ fn remaining_answers_read_documented_members_only() {
         &requests,
         &[],
     );
+}
+
+#[test]
+fn rate_limits_are_the_published_ones() {
+    let all: Value = serde_json::from_str(include_str!("data/actions.json")).unwrap();
+    for (action, metadata) in all.as_object().unwrap() {
+        if let Some(limit) = metadata["per_second"].as_u64() {
+            assert_eq!(u64::from(published_per_second(action)), limit, "{action}");
+        }
+    }
 }
 
 /// A recorded request that comes back from storage has to be sent byte for byte the same.

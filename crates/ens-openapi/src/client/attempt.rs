@@ -1,49 +1,103 @@
-//! One try: credentials, signature, the caller's check, the exchange, the answer.
+//! One try: turn, credentials, signature, the caller's check, the exchange, the answer.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, DATE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{Client, SignatureMethod, answer};
 use crate::action::{API_VERSION, Action};
-use crate::credentials::Credentials;
-use crate::error::{BoxError, Error};
+use crate::credentials::{Credentials, CredentialsError};
+use crate::error::{BoxError, Error, ErrorClass};
 use crate::params::Params;
 use crate::signer::{Unsigned, v1, v3};
 use crate::transport::TransportError;
 
+/// One try, as it is told to the observer of a client.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Attempt<'a> {
+    /// The action that was called.
+    pub action: &'a Action,
+    /// The wait for a turn under the local rate limit.
+    pub waited: Duration,
+    /// The time from signing to the end of the answer.
+    pub took: Duration,
+    /// What came of it.
+    pub result: Result<(), &'a Error>,
+}
+
 impl Client {
-    /// Tries once.
+    /// Tries once, and tells the observer.
+    ///
+    /// The deadline of the exchange runs from the caller's check on: time before it, for a turn or for credentials,
+    /// can end the try but leaves nothing open.
     pub(super) async fn attempt(&self, action: &Action, params: &Params) -> Result<Value, Error> {
-        let after = self.inner.deadlines.attempt;
-        match tokio::time::timeout(after, self.attempt_without_deadline(action, params)).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::Deadline {
-                action: action.clone(),
-                after,
-            }),
+        let inner = &self.inner;
+        let waited = self.turn(action).await?;
+        let start = Instant::now();
+        let result = match self.prepare(action, params).await {
+            Ok(request) => self.exchange(action, request).await,
+            Err(error) => Err(error),
+        };
+        if let Some(limiter) = &inner.rate_limiter {
+            let class = result.as_ref().err().map(Error::class);
+            limiter.answered(action, class == Some(ErrorClass::Throttled));
+        }
+        if let Some(observer) = &inner.observer {
+            let result = result.as_ref().map(|_| ());
+            observer(&Attempt {
+                action,
+                waited,
+                took: start.elapsed(),
+                result,
+            });
+        }
+        result
+    }
+
+    async fn turn(&self, action: &Action) -> Result<Duration, Error> {
+        match &self.inner.rate_limiter {
+            None => Ok(Duration::ZERO),
+            Some(limiter) => limiter
+                .turn(action)
+                .await
+                .map_err(|wait| Error::RateLimited {
+                    action: action.clone(),
+                    wait,
+                }),
         }
     }
 
-    async fn attempt_without_deadline(
+    /// Everything before the first byte is sent.
+    async fn prepare(
         &self,
         action: &Action,
         params: &Params,
-    ) -> Result<Value, Error> {
+    ) -> Result<http::Request<Bytes>, Error> {
         let inner = &self.inner;
+        let no_credentials = |source| Error::Credentials {
+            action: action.clone(),
+            source,
+        };
         let credentials =
-            inner
-                .credentials
-                .credentials()
+            match tokio::time::timeout(inner.deadlines.attempt, inner.credentials.credentials())
                 .await
-                .map_err(|source| Error::Credentials {
-                    action: action.clone(),
-                    source,
-                })?;
+            {
+                Ok(credentials) => credentials.map_err(no_credentials)?,
+                Err(elapsed) => {
+                    return Err(no_credentials(CredentialsError::Provider {
+                        provider: "the source of credentials".into(),
+                        is_transient: true,
+                        source: elapsed.into(),
+                    }));
+                }
+            };
         let request = self
             .signed(action, params, &credentials)
             .map_err(|source| Error::Encode {
@@ -56,11 +110,25 @@ impl Client {
                 source,
             })?;
         }
-        let response = inner
-            .transport
-            .exchange(request)
-            .await
-            .map_err(|error| self.transport_error(action, error))?;
+        Ok(request)
+    }
+
+    async fn exchange(
+        &self,
+        action: &Action,
+        request: http::Request<Bytes>,
+    ) -> Result<Value, Error> {
+        let after = self.inner.deadlines.attempt;
+        let response =
+            match tokio::time::timeout(after, self.inner.transport.exchange(request)).await {
+                Ok(response) => response.map_err(|error| self.transport_error(action, error))?,
+                Err(_) => {
+                    return Err(Error::Deadline {
+                        action: action.clone(),
+                        after,
+                    });
+                }
+            };
         let result = answer::read(action, &response);
         if let Err(error) = &result
             && is_about_the_clock(error)

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use super::{
-    BeforeSend, Client, Deadlines, Endpoint, EndpointError, Inner, Refused, RetryPolicy,
-    SignatureMethod,
+    Attempt, BeforeSend, Client, Deadlines, Endpoint, EndpointError, Inner, Observer, Refused,
+    RetryPolicy, SignatureMethod,
 };
 use crate::action::Action;
 use crate::context::Context;
 use crate::credentials::ProvideCredentials;
+use crate::rate_limit::RateLimiter;
 use crate::transport::{HyperTransport, TlsError, Transport};
 
 /// Builds a [`Client`].
@@ -23,6 +24,8 @@ pub struct ClientBuilder {
     retry: RetryPolicy,
     deadlines: Deadlines,
     before_send: Option<Arc<BeforeSend>>,
+    rate_limiter: Option<Arc<RateLimiter>>,
+    observer: Option<Arc<Observer>>,
     user_agent_suffix: Option<String>,
 }
 
@@ -52,6 +55,8 @@ impl ClientBuilder {
             retry: RetryPolicy::default(),
             deadlines: Deadlines::default(),
             before_send: None,
+            rate_limiter: None,
+            observer: None,
             user_agent_suffix: None,
         }
     }
@@ -108,6 +113,20 @@ impl ClientBuilder {
         self
     }
 
+    /// Limits calls per second. Give clients of one account one limiter; without it nothing is limited.
+    #[must_use]
+    pub fn rate_limiter(mut self, limiter: Arc<RateLimiter>) -> Self {
+        self.rate_limiter = Some(limiter);
+        self
+    }
+
+    /// Tells of every try that was begun; see [`Observer`].
+    #[must_use]
+    pub fn observer(mut self, observer: impl Fn(&Attempt<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Names the program behind `ens-openapi/<version>` in the User-Agent header, such as `my-controller/1.2`.
     #[must_use]
     pub fn user_agent_suffix(mut self, program: impl Into<String>) -> Self {
@@ -145,6 +164,8 @@ impl ClientBuilder {
                 retry: self.retry,
                 deadlines: self.deadlines,
                 before_send: self.before_send,
+                rate_limiter: self.rate_limiter,
+                observer: self.observer,
                 user_agent,
                 clock_offset: AtomicI64::new(0),
             }),

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub use attempt::Attempt;
 pub use builder::{BuildError, ClientBuilder};
 pub use endpoint::{DEFAULT_ENDPOINT, Endpoint, EndpointError};
 pub use retry::RetryPolicy;
@@ -24,6 +25,7 @@ use crate::context::Context;
 use crate::credentials::ProvideCredentials;
 use crate::error::Error;
 use crate::params::Params;
+use crate::rate_limit::RateLimiter;
 use crate::transport::Transport;
 
 /// A client of the ENS OpenAPI. Cheap to clone; clones share connections and what was learnt about the clock.
@@ -46,6 +48,8 @@ struct Inner {
     retry: RetryPolicy,
     deadlines: Deadlines,
     before_send: Option<Arc<BeforeSend>>,
+    rate_limiter: Option<Arc<RateLimiter>>,
+    observer: Option<Arc<Observer>>,
     user_agent: http::HeaderValue,
     /// What the cloud's clock is ahead of ours, in milliseconds, as learnt from a refusal.
     clock_offset: AtomicI64,
@@ -54,6 +58,9 @@ struct Inner {
 /// A check that is asked before every try, after the request was signed: the last moment at which a caller can stop
 /// it, for example because it is not the leader any more.
 pub type BeforeSend = dyn Fn(&Action) -> Result<(), Refused> + Send + Sync;
+
+/// Is told of every try that was begun, for metrics. Called in the task of the call: it has to be quick.
+pub type Observer = dyn Fn(&Attempt<'_>) + Send + Sync;
 
 /// Why a [`BeforeSend`] check stopped a try.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,14 +91,15 @@ pub enum SignatureMethod {
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
-    /// One try: connecting, sending, waiting, reading. For a write this is the deadline of the whole call.
+    /// One exchange, from the [`BeforeSend`] check on: connecting, sending, waiting, reading. Of a write, nothing is sent
+    /// after it. Fetching credentials, before that, has the same time for itself.
     pub attempt: Duration,
-    /// A read with all of its tries and the waits between them.
+    /// A read with all of its tries and waits.
     pub read: Duration,
 }
 
 impl Default for Deadlines {
-    /// 10 s for a try, 30 s for a read.
+    /// 10 s for an exchange, 30 s for a read.
     fn default() -> Self {
         Self {
             attempt: Duration::from_secs(10),
