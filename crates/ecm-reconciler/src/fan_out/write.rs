@@ -1,0 +1,227 @@
+//! The writes of the fan-out, one function each.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ecm_policy::aggregate::Ingress;
+use ecm_policy::fan_out::{Config, Deletion, NewPoolService, Repair, Service};
+use ecm_policy::snapshot::ObjectKey;
+use k8s_openapi::api::core::v1::{LoadBalancerIngress, Service as ServiceObject};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Api, Client};
+use poolservice_api::{NodePool, NodePoolVersion, PoolService};
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+
+use super::{CallError, FanOutError};
+use crate::leader::Leadership;
+
+/// Longest time that one call to the API server may take.
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What became of a write that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It is done, or was not needed any more.
+    Done,
+    /// The object is not the one that was planned for: the plan is to be made again.
+    Stale,
+}
+
+/// Writes for the fan-out.
+pub(super) struct Writer {
+    client: Client,
+    leadership: Leadership,
+}
+
+impl Writer {
+    pub(super) fn new(client: Client, leadership: Leadership) -> Self {
+        Self { client, leadership }
+    }
+
+    pub(super) async fn create(&self, new: NewPoolService) -> Result<Written, FanOutError> {
+        self.may_write()?;
+        let key = ObjectKey::new(&new.namespace, &new.name);
+        let api = self.pool_services(&new.namespace);
+        let object = PoolService::from(new);
+        let created = call(api.create(&PostParams::default(), &object)).await;
+        settle(created, kube::core::Status::is_already_exists)
+            .map_err(|source| FanOutError::Create { key, source })
+    }
+
+    /// Sets labels, owners and class, and nothing else.
+    pub(super) async fn repair(
+        &self,
+        namespace: &str,
+        repair: &Repair,
+    ) -> Result<Written, FanOutError> {
+        self.may_write()?;
+        let mut metadata = Map::new();
+        metadata.insert("uid".to_owned(), json!(repair.uid));
+        metadata.insert("resourceVersion".to_owned(), json!(repair.resource_version));
+        if !repair.labels.is_empty() {
+            metadata.insert("labels".to_owned(), json!(repair.labels));
+        }
+        if let Some(owners) = &repair.owners {
+            metadata.insert("ownerReferences".to_owned(), json!(owners));
+        }
+        let mut patch = json!({ "metadata": metadata });
+        if let Some(class) = &repair.load_balancer_class {
+            patch["spec"] = json!({ "loadBalancerClass": class });
+        }
+        let api = self.pool_services(namespace);
+        let patched =
+            call(api.patch(&repair.name, &PatchParams::default(), &Patch::Merge(patch))).await;
+        settle(patched, is_stale).map_err(|source| FanOutError::Repair {
+            key: ObjectKey::new(namespace, &repair.name),
+            source,
+        })
+    }
+
+    pub(super) async fn delete(
+        &self,
+        namespace: &str,
+        deletion: &Deletion,
+    ) -> Result<Written, FanOutError> {
+        self.may_write()?;
+        let params = DeleteParams::background().preconditions(Preconditions {
+            uid: Some(deletion.uid.clone()),
+            resource_version: None,
+        });
+        let deleted = call(
+            self.pool_services(namespace)
+                .delete(&deletion.name, &params),
+        )
+        .await;
+        match settle(deleted, kube::core::Status::is_conflict) {
+            Err(CallError::Failed(error)) if is_not_found(&error) => Ok(Written::Done),
+            other => other,
+        }
+        .map_err(|source| FanOutError::Delete {
+            key: ObjectKey::new(namespace, &deletion.name),
+            source,
+        })
+    }
+
+    /// Publishes the addresses of a Service, and touches nothing else of its status.
+    pub(super) async fn status(
+        &self,
+        service: &Service,
+        ingress: Vec<Ingress>,
+    ) -> Result<Written, FanOutError> {
+        self.may_write()?;
+        let ingress: Vec<LoadBalancerIngress> = ingress.into_iter().map(Into::into).collect();
+        let ingress = if ingress.is_empty() {
+            Value::Null
+        } else {
+            json!(ingress)
+        };
+        let patch = json!({
+            "metadata": { "uid": service.uid },
+            "status": { "loadBalancer": { "ingress": ingress } },
+        });
+        let api = self.services(&service.key.namespace);
+        let params = PatchParams::default();
+        let patched =
+            call(api.patch_status(&service.key.name, &params, &Patch::Merge(patch))).await;
+        settle(patched, is_stale).map_err(|source| FanOutError::Status {
+            key: service.key.clone(),
+            source,
+        })
+    }
+
+    /// Sets annotations and labels of a Service, removes those that are `None`, and touches no
+    /// other key.
+    pub(super) async fn metadata(
+        &self,
+        service: &Service,
+        annotations: &BTreeMap<String, Option<String>>,
+        labels: &BTreeMap<String, Option<String>>,
+    ) -> Result<Written, FanOutError> {
+        self.may_write()?;
+        let patch = json!({
+            "metadata": { "uid": service.uid, "annotations": annotations, "labels": labels },
+        });
+        let api = self.services(&service.key.namespace);
+        let params = PatchParams::default();
+        let patched = call(api.patch(&service.key.name, &params, &Patch::Merge(patch))).await;
+        settle(patched, is_stale).map_err(|source| FanOutError::Metadata {
+            key: service.key.clone(),
+            source,
+        })
+    }
+
+    /// Whether the API server has the Service.
+    pub(super) async fn service_exists(&self, key: &ObjectKey) -> Result<bool, FanOutError> {
+        let service = call(self.services(&key.namespace).get_metadata_opt(&key.name)).await;
+        service
+            .map(|service| service.is_some())
+            .map_err(|source| FanOutError::Read {
+                what: format!("Service {key}"),
+                source,
+            })
+    }
+
+    /// Whether the API server has the pool.
+    pub(super) async fn pool_exists(
+        &self,
+        name: &str,
+        config: &Config,
+    ) -> Result<bool, FanOutError> {
+        let version = config.pool_api_version.rsplit('/').next();
+        let version = NodePoolVersion::newest(version).unwrap_or_default();
+        let api: Api<NodePool> = Api::all_with(self.client.clone(), &version);
+        let pool = call(api.get_opt(name)).await;
+        pool.map(|pool| pool.is_some())
+            .map_err(|source| FanOutError::Read {
+                what: format!("NodePool {name}"),
+                source,
+            })
+    }
+
+    pub(super) fn services(&self, namespace: &str) -> Api<ServiceObject> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    pub(super) fn pool_services(&self, namespace: &str) -> Api<PoolService> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    pub(super) fn may_write(&self) -> Result<(), FanOutError> {
+        self.leadership.check().map_err(FanOutError::NotLeading)
+    }
+}
+
+/// A call with a deadline.
+pub(super) async fn call<T>(
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, CallError> {
+    match timeout(DEADLINE, call).await {
+        Ok(answer) => answer.map_err(|error| CallError::Failed(Box::new(error))),
+        Err(_) => Err(CallError::Deadline),
+    }
+}
+
+/// A refusal that only says that the plan is out of date is no failure.
+pub(super) fn settle<T>(
+    answer: Result<T, CallError>,
+    is_stale: impl Fn(&kube::core::Status) -> bool,
+) -> Result<Written, CallError> {
+    match answer {
+        Ok(_) => Ok(Written::Done),
+        Err(CallError::Failed(error)) => match *error {
+            kube::Error::Api(status) if is_stale(&status) => Ok(Written::Stale),
+            other => Err(CallError::Failed(Box::new(other))),
+        },
+        Err(CallError::Deadline) => Err(CallError::Deadline),
+    }
+}
+
+/// Whether the object has changed or gone since it was seen.
+pub(super) fn is_stale(status: &kube::core::Status) -> bool {
+    status.is_conflict() || status.is_not_found()
+}
+
+fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_not_found())
+}
