@@ -238,14 +238,13 @@ impl Simulator {
         format!("http://{}", self.endpoint)
     }
 
-    /// Looks at the cloud, or changes it behind everybody's back (faults, switches, instances). What it changes is
-    /// carried to the data plane right after.
-    pub fn with_cloud<R>(&self, look: impl FnOnce(&mut Cloud) -> R) -> R {
+    /// Changes the cloud behind everybody's back (faults, switches, instances). The data plane follows right after.
+    pub fn with_cloud<R>(&self, change: impl FnOnce(&mut Cloud) -> R) -> R {
         let result = {
             let mut gateway = self.shared.gateway();
             let now = self.shared.now();
             gateway.cloud_mut().settle(now);
-            look(gateway.cloud_mut())
+            change(gateway.cloud_mut())
         };
         self.shared.changed.notify_one();
         result
@@ -254,19 +253,27 @@ impl Simulator {
     /// What the account holds now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.with_cloud(|cloud| cloud.snapshot())
+        self.look(Cloud::snapshot)
     }
 
     /// The record of money and harm so far.
     #[must_use]
     pub fn journal(&self) -> Journal {
-        self.with_cloud(|cloud| cloud.journal().clone())
+        self.look(|cloud| cloud.journal().clone())
+    }
+
+    /// Looks at the cloud as it is now.
+    pub fn look<R>(&self, look: impl FnOnce(&Cloud) -> R) -> R {
+        let mut gateway = self.shared.gateway();
+        let now = self.shared.now();
+        gateway.cloud_mut().settle(now);
+        look(gateway.cloud())
     }
 
     /// Waits until `condition` holds for the cloud. It is looked at after each call and each transition.
     pub async fn wait_until(&self, mut condition: impl FnMut(&Cloud) -> bool) {
         let mut revision = self.shared.revision.subscribe();
-        while !self.with_cloud(|cloud| condition(cloud)) {
+        while !self.look(&mut condition) {
             if revision.changed().await.is_err() {
                 return;
             }

@@ -19,7 +19,19 @@ pub enum Fault {
     FailAfterEffect(ApiError),
     /// No answer; the effect happens that much later, when the caller has long given up.
     LateEffect(Duration),
+    /// The call sees an account without any ELB or EIP: "not found" right after a create, a resource that vanishes and
+    /// comes back, an empty list. Writes meet the same view.
+    Unseen,
+    /// The call is made in the name of another account, which holds nothing at all.
+    OtherAccount,
+    /// A read shows how things stood that long ago. Other calls are not hit. A cloud remembers [`STALE_LIMIT`].
+    Stale(Duration),
+    /// The cloud has forgotten every ClientToken when the call comes in.
+    ForgetTokens,
 }
+
+/// How far back a stale read can reach.
+pub const STALE_LIMIT: Duration = Duration::from_secs(120);
 
 impl Fault {
     /// HTTP 503 ServiceUnavailable before any effect.
@@ -136,6 +148,13 @@ impl FaultPlan {
             fault,
         });
         self
+    }
+
+    /// Whether some rule makes reads stale, so that the past has to be kept.
+    pub(crate) fn looks_back(&self) -> bool {
+        self.rules
+            .iter()
+            .any(|rule| matches!(rule.fault, Fault::Stale(_)))
     }
 
     pub(crate) fn choose(&self, action: &str, nth: u64, rng: &mut fastrand::Rng) -> Option<Fault> {

@@ -15,7 +15,7 @@ mod settings;
 mod transitions;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
 use serde::Serialize;
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 pub use connect::{Backend, Flow, FrontEnd, HealthKey, Probe, ProbeKind, Refused};
 pub use error::ApiError;
-pub use faults::{Fault, FaultPlan, FaultRule, When};
+pub use faults::{Fault, FaultPlan, FaultRule, STALE_LIMIT, When};
 pub use journal::{Call, Double, ForeignTouch, Journal, Paid, Purchase};
 pub use limits::{Quotas, RateLimits};
 pub use resource::{
@@ -206,6 +206,7 @@ pub struct Cloud {
     eip_addresses: BTreeSet<Ipv4Addr>,
     next_eip: u32,
     forwarding: Forwarding,
+    past: VecDeque<(Timestamp, BTreeMap<String, State>)>,
 }
 
 impl Cloud {
@@ -229,6 +230,7 @@ impl Cloud {
             eip_addresses: BTreeSet::new(),
             next_eip: 1,
             forwarding: Forwarding::default(),
+            past: VecDeque::new(),
             config,
         };
         let world = cloud.config.world.clone();
@@ -247,6 +249,7 @@ impl Cloud {
             .choose(&request.action, nth, &mut self.rng);
         let (result, delivery) = self.answer(request, &request_id, fault, now);
         self.settle(now);
+        self.remember(now);
 
         let mut headers = Vec::new();
         let (status, body, code) = match result {
@@ -291,6 +294,7 @@ impl Cloud {
     pub fn settle(&mut self, now: Timestamp) {
         while let Some((at, account, transition)) = self.pending.pop_due(now) {
             self.apply(at, &account, transition);
+            self.remember(at);
         }
         for state in self.accounts.values_mut() {
             state.ghost_load_balancers.retain(|(until, _)| *until > now);
@@ -405,12 +409,94 @@ impl Cloud {
                 let _done = self.execute(request, request_id, now);
                 (Err(error), Delivery::Now)
             }
+            Some(Fault::Unseen) => (
+                self.execute_unseeing(request, request_id, now),
+                Delivery::Now,
+            ),
+            Some(Fault::OtherAccount) => {
+                let account = "9999999999999999".to_owned();
+                let request = Request {
+                    account,
+                    ..request.clone()
+                };
+                (self.execute(&request, request_id, now), Delivery::Now)
+            }
+            Some(Fault::Stale(age)) => (
+                self.execute_stale(request, request_id, age, now),
+                Delivery::Now,
+            ),
+            Some(Fault::ForgetTokens) => {
+                if let Some(state) = self.accounts.get_mut(&request.account) {
+                    state.tokens.clear();
+                }
+                (self.execute(request, request_id, now), Delivery::Now)
+            }
             Some(Fault::LateEffect(wait)) => {
                 let late =
                     transitions::Transition::LateCall(request.clone(), request_id.to_owned());
                 self.pending.add(now.after(wait), &request.account, late);
                 (Err(faults::lost()), Delivery::Lost)
             }
+        }
+    }
+
+    /// Runs a call while all ELBs and EIPs are out of sight. What it makes stays.
+    fn execute_unseeing(
+        &mut self,
+        request: &Request,
+        request_id: &str,
+        now: Timestamp,
+    ) -> Result<Value, ApiError> {
+        let mut hidden = State::default();
+        if let Some(state) = self.accounts.get_mut(&request.account) {
+            std::mem::swap(&mut hidden.load_balancers, &mut state.load_balancers);
+            std::mem::swap(&mut hidden.eips, &mut state.eips);
+        }
+        let result = self.execute(request, request_id, now);
+        if let Some(state) = self.accounts.get_mut(&request.account) {
+            state.load_balancers.append(&mut hidden.load_balancers);
+            state.eips.append(&mut hidden.eips);
+        }
+        result
+    }
+
+    /// Runs a read against the past; anything else as ever.
+    fn execute_stale(
+        &mut self,
+        request: &Request,
+        request_id: &str,
+        age: std::time::Duration,
+        now: Timestamp,
+    ) -> Result<Value, ApiError> {
+        let then = self
+            .past
+            .iter()
+            .rev()
+            .find(|(at, _)| now.since(*at) >= age)
+            .map(|(_, states)| states.clone());
+        let (true, Some(then)) = (request.action.starts_with("Describe"), then) else {
+            return self.execute(request, request_id, now);
+        };
+        let present = std::mem::replace(&mut self.accounts, then);
+        let result = self.execute(request, request_id, now);
+        self.accounts = present;
+        result
+    }
+
+    /// Keeps how things stand now, where a rule may want to see it later.
+    fn remember(&mut self, now: Timestamp) {
+        if !self.config.faults.looks_back() {
+            self.past.clear();
+            return;
+        }
+        self.past.push_back((now, self.accounts.clone()));
+        // One older than the limit stays, for it is how things stood at the limit.
+        while self
+            .past
+            .get(1)
+            .is_some_and(|(at, _)| now.since(*at) >= faults::STALE_LIMIT)
+        {
+            self.past.pop_front();
         }
     }
 
@@ -492,3 +578,6 @@ impl Cloud {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::error::ApiError;
 use super::journal::{Double, Journal, Paid, Purchase};
-use super::resource::{Life, LoadBalancer, Origin, Region};
+use super::resource::{EipStatus, Life, LoadBalancer, Origin, Region};
 use super::transitions::{Pending, Transition};
 use super::{Config, State};
 use crate::time::Timestamp;
@@ -53,16 +53,10 @@ impl Scope<'_> {
             .add(self.now.after(latency), self.account, transition);
     }
 
-    /// Notes a purchase, and a double one when the name is alive already.
-    pub(crate) fn bought(
-        &mut self,
-        kind: Paid,
-        id: &str,
-        name: &str,
-        region: &str,
-        earlier: Option<String>,
-    ) {
-        if let Some(first) = earlier {
+    /// Notes a purchase, and a double one when a resource of that kind, region and name is alive already: whether it
+    /// bears the name now or was made with it.
+    pub(crate) fn bought(&mut self, kind: Paid, id: &str, name: &str, region: &str) {
+        if let Some(first) = self.alive_by_name(kind, id, name, region) {
             self.journal.doubles.push(Double {
                 kind,
                 name: name.to_owned(),
@@ -81,6 +75,44 @@ impl Scope<'_> {
             released_by: None,
             released_at: None,
         });
+    }
+
+    fn alive_by_name(&self, kind: Paid, new: &str, name: &str, region: &str) -> Option<String> {
+        if name.is_empty() {
+            return None;
+        }
+        let made_as = |id: &str| {
+            self.journal
+                .purchases
+                .iter()
+                .any(|made| made.id == id && made.name == name)
+        };
+        let hit = |id: &str, now: &str, place: &str| {
+            id != new && place == region && (now == name || made_as(id))
+        };
+        match kind {
+            Paid::LoadBalancer => {
+                let alive = self
+                    .state
+                    .load_balancers
+                    .values()
+                    .filter(|balancer| balancer.life != Life::Releasing);
+                alive
+                    .map(|b| (&b.id, &b.name, &b.region))
+                    .find(|(id, now, place)| hit(id, now, place))
+            }
+            Paid::Eip => {
+                let alive = self
+                    .state
+                    .eips
+                    .values()
+                    .filter(|eip| eip.status != EipStatus::Releasing);
+                alive
+                    .map(|e| (&e.id, &e.name, &e.region))
+                    .find(|(id, now, place)| hit(id, now, place))
+            }
+        }
+        .map(|(id, _, _)| id.clone())
     }
 
     /// Notes a change of something that a person owns.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use super::journal::Paid;
 use super::resource::{EipStatus, Life, ListenerKey, ListenerStatus, VSwitch};
 use super::{Cloud, Request, State};
 use crate::time::Timestamp;
@@ -191,26 +190,4 @@ pub(crate) fn free_address(state: &State, vswitch: &VSwitch) -> Option<Ipv4Addr>
                     .values()
                     .any(|balancer| balancer.address == *address)
         })
-}
-
-/// Another live resource of that kind, region and name: the sign of a double creation.
-pub(crate) fn alive_by_name(state: &State, kind: Paid, region: &str, name: &str) -> Option<String> {
-    match kind {
-        Paid::LoadBalancer => state
-            .load_balancers
-            .values()
-            .find(|balancer| {
-                balancer.name == name
-                    && balancer.region == region
-                    && balancer.life != Life::Releasing
-            })
-            .map(|balancer| balancer.id.clone()),
-        Paid::Eip => state
-            .eips
-            .values()
-            .find(|eip| {
-                eip.name == name && eip.region == region && eip.status != EipStatus::Releasing
-            })
-            .map(|eip| eip.id.clone()),
-    }
 }

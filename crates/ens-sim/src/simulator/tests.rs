@@ -368,15 +368,10 @@ fn a_port_in_use_is_said_in_the_listener_and_taken_once_it_is_free() {
                 .trouble
                 .clone()
         };
-        assert!(
-            simulator
-                .with_cloud(|cloud| trouble(cloud))
-                .unwrap()
-                .contains("8001")
-        );
+        assert!(simulator.look(trouble).unwrap().contains("8001"));
         drop(thief);
         ok(&simulator, "DescribeEnsRegions", &[]).await;
-        assert_eq!(simulator.with_cloud(|cloud| trouble(cloud)), None);
+        assert_eq!(simulator.look(trouble), None);
         assert!(simulator.bound_address(address, 8001).is_some());
         simulator.shutdown().await;
     });

@@ -8,7 +8,7 @@ use super::super::limits::check_quota;
 use super::super::params::{Args, Kind, Param, opt, req};
 use super::super::resource::{Binding, Eip, EipStatus, InstanceStatus, Life, Origin};
 use super::super::scope::Scope;
-use super::super::transitions::{Transition, alive_by_name};
+use super::super::transitions::Transition;
 use super::{
     Action, equals, listed_from, load_balancers, name_passes, once_per_token, page, region_passes,
 };
@@ -157,9 +157,6 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
     };
     let id = scope.new_id("eip-");
     let name = args.text("Name").unwrap_or_default().to_owned();
-    let earlier = (!name.is_empty())
-        .then(|| alive_by_name(scope.state, Paid::Eip, region, &name))
-        .flatten();
     let eip = Eip {
         id: id.clone(),
         name: name.clone(),
@@ -179,7 +176,7 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
         listed_from: listed_from(scope),
     };
     scope.state.eips.insert(id.clone(), eip);
-    scope.bought(Paid::Eip, &id, &name, region, earlier);
+    scope.bought(Paid::Eip, &id, &name, region);
     scope.later(
         scope.config.latency.eip_create,
         Transition::EipAvailable(id.clone()),

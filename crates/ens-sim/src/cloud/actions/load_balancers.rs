@@ -12,7 +12,7 @@ use super::super::params::{Args, Kind, Param, opt, req};
 use super::super::resource::{BackendServer, Life, Listener, LoadBalancer, Origin, VSwitch};
 use super::super::scope::Scope;
 use super::super::settings::MissingLoadBalancer;
-use super::super::transitions::{Transition, alive_by_name, free_address};
+use super::super::transitions::{Transition, free_address};
 use super::{Action, equals, listed_from, name_passes, once_per_token, page, region_passes};
 use crate::time::Timestamp;
 
@@ -146,7 +146,6 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
 
     let id = scope.new_id("lb-");
     let name = name.map_or_else(|| id.clone(), str::to_owned);
-    let earlier = alive_by_name(scope.state, Paid::LoadBalancer, region, &name);
     let balancer = LoadBalancer {
         id: id.clone(),
         name: name.clone(),
@@ -168,7 +167,7 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
         backends: Vec::new(),
     };
     scope.state.load_balancers.insert(id.clone(), balancer);
-    scope.bought(Paid::LoadBalancer, &id, &name, region, earlier);
+    scope.bought(Paid::LoadBalancer, &id, &name, region);
     scope.later(
         scope.config.latency.load_balancer_create,
         Transition::LoadBalancerReady(id.clone()),
