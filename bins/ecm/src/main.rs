@@ -1,3 +1,25 @@
-//! edge-controller-manager.
+//! `ecm`: load balancers for edge Kubernetes, one per node pool.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod cli;
+#[cfg(feature = "sandbox")]
+mod demo;
+mod run;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match cli::Cli::parse().run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            ui::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! What the cloud should hold for one PoolService: the desired state as a value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
@@ -155,7 +156,11 @@ pub fn desired(snapshot: &Snapshot, identity: &Identity, now: i64) -> Desired {
     let placement = match placement::from_annotations(&pool.name, &pool.annotations) {
         Ok(placement) => Some(placement),
         Err(fault) => {
-            refusals.push(Refusal::new(ConditionType::Accepted, fault.reason(), fault.to_string()));
+            let mut message = fault.to_string();
+            for unknown in placement::unknown_keys(&pool.annotations) {
+                let _ = write!(message, "; nobody reads {}: did you mean {}?", unknown.key, unknown.nearest);
+            }
+            refusals.push(Refusal::new(ConditionType::Accepted, fault.reason(), message));
             None
         }
     };

@@ -1,2 +1,29 @@
-//! The controllers: index, fan-out, ELB, executor, ledger, events, metrics
+//! The controllers of edge load balancers, for a `main` of your own.
+//!
+//! Watches feed an [`index::Index`], a plain struct that knows which object each change can touch.
+//! Keys of those go through a [`queue::WorkQueue`] to one of two controllers: [`fan_out`] makes a
+//! PoolService for every pool that a Service selects and publishes their addresses on it; [`elb`]
+//! makes, keeps and releases the load balancer of each PoolService. What is decided is decided by
+//! `ecm-policy`; what the cloud is told goes through the trait `EnsApi` of `ens-openapi`, by
+//! [`executor::Executor`] alone.
 #![forbid(unsafe_code)]
+
+pub mod clock;
+mod controllers;
+mod convert;
+pub mod elb;
+pub mod events;
+pub mod executor;
+pub mod fan_out;
+pub mod identity;
+pub mod index;
+pub mod leader;
+mod ledger_store;
+pub mod objects;
+mod observe;
+pub mod queue;
+pub mod region;
+mod report;
+pub mod watch;
+
+pub use controllers::{Controllers, RunError};

@@ -1,0 +1,203 @@
+//! Everything put together, for a `main` of your own.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ecm_policy::fan_out as policy;
+use ecm_policy::snapshot::{Identity, ObjectKey};
+use ens_openapi::EnsApi;
+use kube::Client;
+use kube::runtime::events::Reporter;
+use poolservice_api::NodePool;
+use thiserror::Error;
+use tokio::sync::watch as flag;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::elb::{self, Elb};
+use crate::events::Notifier;
+use crate::executor::Executor;
+use crate::fan_out::{self, FanOut};
+use crate::index::{Affected, Index};
+use crate::leader::Leadership;
+use crate::queue::{self, WorkQueue, full_jitter};
+use crate::region::Regions;
+use crate::watch::{self, DiscoveryError};
+
+/// The controllers, and what they are told at their start.
+#[must_use = "nothing runs before `run`"]
+pub struct Controllers {
+    client: Client,
+    cloud: Arc<dyn EnsApi>,
+    identity: Identity,
+    leadership: Leadership,
+    clock: Clock,
+    random: fn() -> f64,
+    fan_out: bool,
+    elb: bool,
+    drift_interval: Duration,
+    unmatch_grace: Duration,
+    workers: NonZeroUsize,
+}
+
+/// Why the controllers stopped.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The cluster lacks what they watch.
+    #[error("the cluster cannot be served")]
+    Discovery(#[from] DiscoveryError),
+}
+
+/// How many objects each half works on side by side, unless told otherwise.
+const WORKERS: NonZeroUsize = match NonZeroUsize::new(16) {
+    Some(workers) => workers,
+    None => NonZeroUsize::MIN,
+};
+
+impl Controllers {
+    /// Controllers of the cluster behind `client` and the cloud behind `cloud`. Both halves run,
+    /// with the defaults of `ecm run`.
+    pub fn builder(
+        client: Client,
+        cloud: Arc<dyn EnsApi>,
+        identity: Identity,
+        leadership: Leadership,
+    ) -> Self {
+        Self {
+            client,
+            cloud,
+            identity,
+            leadership,
+            clock: Clock::system(),
+            random: fastrand::f64,
+            fan_out: true,
+            elb: true,
+            drift_interval: Duration::from_secs(300),
+            unmatch_grace: Duration::from_secs(30),
+            workers: WORKERS,
+        }
+    }
+
+    /// Whether PoolServices are made for Services. Off where yurt-manager does it.
+    pub fn fan_out(mut self, on: bool) -> Self {
+        self.fan_out = on;
+        self
+    }
+
+    /// Whether load balancers are made for PoolServices.
+    pub fn elb(mut self, on: bool) -> Self {
+        self.elb = on;
+        self
+    }
+
+    /// How often everything is compared with the cloud although nothing changed.
+    pub fn drift_interval(mut self, interval: Duration) -> Self {
+        self.drift_interval = interval;
+        self
+    }
+
+    /// For how long a pool that no longer matches keeps its load balancer.
+    pub fn unmatch_grace(mut self, grace: Duration) -> Self {
+        self.unmatch_grace = grace;
+        self
+    }
+
+    /// How many objects each half works on side by side.
+    pub fn workers(mut self, workers: NonZeroUsize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Another wall clock.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Another source of numbers in 0..1, which spread retries.
+    pub fn random(mut self, random: fn() -> f64) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// Runs until `stop` is cancelled, then ends what is under way and returns.
+    ///
+    /// # Errors
+    /// When the cluster lacks a kind that has to be watched.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
+        let node_pools = watch::discover(&self.client).await?;
+        let index = Arc::new(Mutex::new(Index::new(&self.identity.load_balancer_class)));
+        let reporter = Reporter { controller: "edge-controller-manager".into(), instance: None };
+        let (notifier, publisher) =
+            Notifier::new(self.client.clone(), reporter, self.clock.clone());
+        let services = WorkQueue::<ObjectKey>::new(full_jitter(self.random));
+        let pool_services = WorkQueue::<ObjectKey>::new(full_jitter(self.random));
+
+        let fan_out = Arc::new(FanOut::new(fan_out::Parts {
+            client: self.client.clone(),
+            index: index.clone(),
+            notifier: notifier.clone(),
+            clock: self.clock.clone(),
+            leadership: self.leadership.clone(),
+            config: policy::Config {
+                load_balancer_class: self.identity.load_balancer_class.clone(),
+                pool_api_version: format!("{}/{node_pools}", NodePool::GROUP),
+                unmatch_grace: i64::try_from(self.unmatch_grace.as_secs()).unwrap_or(i64::MAX),
+            },
+        }));
+        let elb = Arc::new(Elb::new(elb::Parts {
+            client: self.client.clone(),
+            index: index.clone(),
+            regions: Regions::new(self.cloud.clone(), self.clock.clone()),
+            executor: Executor::new(self.cloud, self.leadership),
+            notifier: notifier.clone(),
+            clock: self.clock,
+            random: self.random,
+            config: elb::Config { identity: self.identity, drift_interval: self.drift_interval },
+        }));
+
+        let (synced, all_synced) = flag::channel(false);
+        let enqueue = {
+            let (services, pool_services) = (services.clone(), pool_services.clone());
+            move |affected: Affected| {
+                for uid in &affected.gone {
+                    notifier.forget(uid);
+                }
+                affected.services.into_iter().for_each(|key| services.add(key));
+                affected.pool_services.into_iter().for_each(|key| pool_services.add(key));
+            }
+        };
+        let fan_out_half = async {
+            if self.fan_out && synced_or_stopped(all_synced.clone(), &stop).await {
+                let sync = move |key| {
+                    let fan_out = fan_out.clone();
+                    async move { fan_out.sync(key).await }
+                };
+                queue::run("fan-out", services, self.workers, stop.clone(), sync).await;
+            }
+        };
+        let elb_half = async {
+            if self.elb && synced_or_stopped(all_synced.clone(), &stop).await {
+                let sync = move |key| {
+                    let elb = elb.clone();
+                    async move { elb.sync(key).await }
+                };
+                queue::run("elb", pool_services, self.workers, stop.clone(), sync).await;
+            }
+        };
+        let watches =
+            watch::run(self.client, node_pools, index, synced, enqueue, stop.clone());
+        tokio::join!(watches, fan_out_half, elb_half, publisher.run(stop.clone()));
+        Ok(())
+    }
+}
+
+/// Waits until every kind has been listed: nothing is decided on half a picture (behaviour 7.8).
+/// False when that never happened.
+async fn synced_or_stopped(mut synced: flag::Receiver<bool>, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        result = synced.wait_for(|all| *all) => result.is_ok(),
+    }
+}

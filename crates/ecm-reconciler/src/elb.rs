@@ -1,0 +1,604 @@
+//! The ELB controller: one PoolService, one load balancer, brought from what is to what should be.
+//!
+//! A sync never waits for the cloud. It looks, plans, does what can be done now, tells people, and
+//! says when to look again (behaviour 4.3). It may stop at any instruction: the next one goes on
+//! from the ledger.
+
+mod memory;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ecm_policy::conditions::{ConditionType, Reason, Refusal};
+use ecm_policy::desired::{Desired, Notice, desired};
+use ecm_policy::ledger::{self, Ledger, Record, State};
+use ecm_policy::observed::Observed;
+use ecm_policy::plan::{self, Context, Need, Plan, Step, Wait, plan};
+use ecm_policy::snapshot::{Identity, ObjectKey, PoolService, Snapshot};
+use ens_openapi::{Effect, ErrorClass};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use poolservice_api::{PoolServiceStatus, keys};
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use crate::clock::Clock;
+use crate::events::{EventType, Notifier};
+use crate::executor::{Done, Executor, Outcome, StepError};
+use crate::index::Index;
+use crate::ledger_store::{LedgerError, LedgerStore};
+use crate::observe::{self, Freshness, Subject};
+use crate::queue::Next;
+use crate::region::{Changed, ReadError, Regions};
+use crate::report;
+use memory::Memories;
+
+/// How often a plan may ask for more before it is given up until the next look.
+const ROUNDS: usize = 8;
+
+/// Longest time that one call to the API server may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a refusal that only a change can lift is left alone (behaviour 11.1).
+const REFUSED: Duration = Duration::from_secs(5 * 60);
+
+/// What the controller needs to know apart from the objects.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Who we are.
+    pub identity: Identity,
+    /// How often everything is looked at although nothing changed (behaviour 9.1).
+    pub drift_interval: Duration,
+}
+
+/// The controller.
+pub struct Elb {
+    client: Client,
+    index: Arc<Mutex<Index>>,
+    regions: Regions,
+    executor: Executor,
+    ledgers: LedgerStore,
+    notifier: Notifier,
+    clock: Clock,
+    random: fn() -> f64,
+    config: Config,
+    memories: Memories,
+}
+
+/// Why a sync failed.
+#[derive(Debug, Error)]
+pub enum SyncError {
+    /// The ledger or finalizer could not be written.
+    #[error("recording")]
+    Ledger(#[from] LedgerError),
+    /// The status could not be written.
+    #[error("writing the status of PoolService {key}")]
+    Status {
+        /// Which.
+        key: ObjectKey,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The API server did not answer.
+    #[error("no answer about PoolService {key} within {} s", DEADLINE.as_secs())]
+    Deadline {
+        /// Which.
+        key: ObjectKey,
+    },
+    /// A plan kept asking for something that was read already.
+    #[error("planning PoolService {key} does not get beyond {needs:?}")]
+    Stuck {
+        /// Which.
+        key: ObjectKey,
+        /// What it asks for.
+        needs: BTreeSet<Need>,
+    },
+}
+
+/// What [`Elb`] is made of.
+pub struct Parts {
+    /// Writes ledgers, finalizers and status.
+    pub client: Client,
+    /// What the watches say.
+    pub index: Arc<Mutex<Index>>,
+    /// Reads the cloud.
+    pub regions: Regions,
+    /// Changes the cloud.
+    pub executor: Executor,
+    /// Publishes events.
+    pub notifier: Notifier,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Numbers in 0..1 that spread retries.
+    pub random: fn() -> f64,
+    /// Who we are, and how often to look.
+    pub config: Config,
+}
+
+impl Elb {
+    /// A controller of its parts.
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            client,
+            index,
+            regions,
+            executor,
+            notifier,
+            clock,
+            random,
+            config,
+        } = parts;
+        Self {
+            ledgers: LedgerStore::new(client.clone()),
+            client,
+            index,
+            regions,
+            executor,
+            notifier,
+            clock,
+            random,
+            config,
+            memories: Memories::default(),
+        }
+    }
+
+    /// Brings one PoolService a step nearer to what it should be, and says when to look again.
+    ///
+    /// # Errors
+    /// When Kubernetes cannot be written. What the cloud refuses is shown on the PoolService and is
+    /// no error of the sync.
+    pub async fn sync(&self, key: ObjectKey) -> Result<Next, SyncError> {
+        let seen = {
+            let index = self
+                .index
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            index
+                .snapshot(&key)
+                .zip(index.pool_service(&key).map(|ps| ps.status.clone()))
+        };
+        let Some((snapshot, status)) = seen else {
+            self.memories.forget(&key);
+            return Ok(Next::Wait);
+        };
+        let ps = &snapshot.pool_service;
+        let is_ours = ps.load_balancer_class.as_deref()
+            == Some(self.config.identity.load_balancer_class.as_str());
+        // What carries our finalizer is let go properly, whatever its class now is.
+        if (!is_ours || ps.deleting) && !ps.has_finalizer {
+            self.memories.forget(&key);
+            return Ok(Next::Wait);
+        }
+        if !is_ours && !ps.deleting {
+            return Ok(Next::Wait);
+        }
+        self.sync_one(&key, &snapshot, &status).await
+    }
+
+    async fn sync_one(
+        &self,
+        key: &ObjectKey,
+        snapshot: &Snapshot,
+        status: &PoolServiceStatus,
+    ) -> Result<Next, SyncError> {
+        let ps = &snapshot.pool_service;
+        let annotation = ps.annotations.get(keys::LEDGER).map(String::as_str);
+        let read = ledger::read(annotation, &ps.uid, ps.has_finalizer);
+        // A watch lags behind our own writes; the later ledger counts.
+        let state = self.memories.newer(key, &ps.uid, read);
+        let desired = desired(snapshot, &self.config.identity, self.clock.seconds());
+
+        let mut plan = match self.look(key, ps, &desired, &state).await? {
+            Ok(plan) => plan,
+            Err(error) => return self.unreadable(key, ps, status, &error).await,
+        };
+        let mut ledger = state.current().cloned();
+        if let Some(next) = plan.ledger.take() {
+            let before = ledger.as_ref().map(|l| l.sequence);
+            let written = match self.ledgers.write(key, &ps.uid, before, &next).await {
+                Ok(written) => written,
+                // Planned on what is not any more: the watch brings what is.
+                Err(LedgerError::Stale { .. }) => {
+                    self.memories.forget(key);
+                    return Ok(Next::LookAgain(Duration::from_millis(200)));
+                }
+                Err(error) => return Err(error.into()),
+            };
+            self.memories.wrote_ledger(key, &ps.uid, written.clone());
+            ledger = Some(written);
+        }
+        let lanes = std::mem::take(&mut plan.lanes);
+        let has_steps = !lanes.is_empty();
+        let done = self.execute(key, ps, lanes, &mut ledger).await?;
+        if has_steps {
+            self.memories.wrote_cloud(key, &ps.uid, Instant::now());
+        }
+        report::show_failures(&mut plan.report, &done);
+        self.tell(snapshot, &plan, &done);
+        let wrote_status = self.write_status(key, ps, status, &plan).await?;
+        if plan.released {
+            self.ledgers.let_go(key, &ps.uid).await?;
+            self.memories.forget(key);
+            return Ok(Next::Wait);
+        }
+        Ok(self.next(key, &plan, &done, wrote_status))
+    }
+
+    /// Plans, reading what the plan asks for, until it asks for nothing more.
+    async fn look(
+        &self,
+        key: &ObjectKey,
+        ps: &PoolService,
+        desired: &Desired,
+        state: &State,
+    ) -> Result<Result<Plan, ReadError>, SyncError> {
+        let begun = Instant::now();
+        let fresh = Freshness {
+            lists: self
+                .memories
+                .lists_not_before(key, begun, self.config.drift_interval),
+            by_name: begun,
+            detail: self.config.drift_interval,
+        };
+        let subject = Subject {
+            key,
+            cluster_id: &self.config.identity.cluster_id,
+            desired,
+            ledger: state.current(),
+        };
+        let mut observed = Observed::default();
+        let mut asked: BTreeSet<Need> = BTreeSet::new();
+        for _ in 0..ROUNDS {
+            let cx = Context {
+                identity: &self.config.identity,
+                pool_service: ps,
+                now: self.clock.seconds(),
+            };
+            let mut plan = plan(desired, &observed, state, &cx);
+            let open: Vec<Need> = plan.needs.difference(&asked).copied().collect();
+            if open.is_empty() {
+                if !plan.needs.is_empty() {
+                    // It was read and did not help: a list whose rows moved, a thing between two
+                    // states. Nothing is done on half a picture.
+                    plan.lanes.clear();
+                    plan.ledger = None;
+                    plan.released = false;
+                    plan.wait = plan.wait.sooner(Wait::Pending);
+                }
+                return Ok(Ok(plan));
+            }
+            for need in open {
+                asked.insert(need);
+                if let Err(error) =
+                    observe::read(need, &subject, &self.regions, fresh, &mut observed).await
+                {
+                    return Ok(Err(error));
+                }
+            }
+        }
+        Err(SyncError::Stuck {
+            key: key.clone(),
+            needs: asked,
+        })
+    }
+
+    /// Runs the lanes, and records each id before anything else is done with it.
+    async fn execute(
+        &self,
+        key: &ObjectKey,
+        ps: &PoolService,
+        lanes: Vec<plan::Lane>,
+        ledger: &mut Option<Ledger>,
+    ) -> Result<Vec<Done>, SyncError> {
+        if lanes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (sender, mut results) = mpsc::unbounded_channel::<Done>();
+        let record = async {
+            let mut done = Vec::new();
+            while let Some(result) = results.recv().await {
+                self.forget_changed(&result.step, ledger.as_ref());
+                if let Some(current) = ledger.as_ref()
+                    && let Some(next) = after(current, &result)
+                {
+                    let written = self
+                        .ledgers
+                        .write(key, &ps.uid, Some(current.sequence), &next)
+                        .await?;
+                    self.memories.wrote_ledger(key, &ps.uid, written.clone());
+                    *ledger = Some(written);
+                }
+                done.push(result);
+            }
+            Ok::<_, LedgerError>(done)
+        };
+        // The lanes go on although a ledger write fails: what they create is found again by its
+        // intent.
+        let ((), done) = tokio::join!(self.executor.run(lanes, sender), record);
+        Ok(done?)
+    }
+
+    /// What a step has touched is read again before the next plan.
+    fn forget_changed(&self, step: &Step, ledger: Option<&Ledger>) {
+        let (id, what) = match step {
+            Step::CreateListener {
+                load_balancer,
+                listener,
+            }
+            | Step::SetListener {
+                load_balancer,
+                listener,
+            } => (load_balancer.as_str(), Changed::Listener(listener.key)),
+            Step::StartListener { load_balancer, key }
+            | Step::StopListener { load_balancer, key }
+            | Step::DeleteListener { load_balancer, key } => {
+                (load_balancer.as_str(), Changed::Listener(*key))
+            }
+            Step::AddBackends { load_balancer, .. }
+            | Step::SetWeights { load_balancer, .. }
+            | Step::RemoveBackends { load_balancer, .. } => {
+                (load_balancer.as_str(), Changed::Backends)
+            }
+            _ => match ledger.and_then(|l| l.load_balancer.id.as_deref()) {
+                Some(id) => (id, Changed::Whole),
+                None => return,
+            },
+        };
+        self.regions.changed(id, what);
+    }
+
+    /// Something could not be read: nothing is concluded from that, and nothing is done.
+    async fn unreadable(
+        &self,
+        key: &ObjectKey,
+        ps: &PoolService,
+        status: &PoolServiceStatus,
+        error: &ens_openapi::Error,
+    ) -> Result<Next, SyncError> {
+        let refusal = Refusal::new(
+            ConditionType::LoadBalancerReady,
+            report::reason(error),
+            format!("the cloud could not be read: {}", report::describe(error)),
+        );
+        // What serves goes on serving: only the condition about agreement changes then.
+        let condition = if ps.published.is_empty() {
+            ConditionType::LoadBalancerReady
+        } else {
+            ConditionType::InSync
+        };
+        let mut plan = Plan::default();
+        plan.report.conditions.refuse(&Refusal {
+            condition,
+            ..refusal
+        });
+        tracing::warn!(pool_service = %key, error = %report::chain(error), "the cloud could not be read");
+        self.write_status(key, ps, status, &plan).await?;
+        Ok(Next::LookAgain(self.retry_after(key, error)))
+    }
+
+    /// When to try again after a failed call (behaviour 11.1).
+    fn retry_after(&self, key: &ObjectKey, error: &ens_openapi::Error) -> Duration {
+        match error.class() {
+            ErrorClass::Denied | ErrorClass::Invalid | ErrorClass::Quota => REFUSED,
+            _ => error
+                .retry_after()
+                .unwrap_or_else(|| self.memories.backoff(key).mul_f64((self.random)()))
+                .max(Duration::from_millis(100)),
+        }
+    }
+
+    /// Writes the status where it differs; says whether it did.
+    async fn write_status(
+        &self,
+        key: &ObjectKey,
+        ps: &PoolService,
+        current: &PoolServiceStatus,
+        plan: &Plan,
+    ) -> Result<bool, SyncError> {
+        let now = self.clock.now();
+        let wanted = report::status(current, &plan.report, ps.generation, now);
+        if wanted == *current {
+            return Ok(false);
+        }
+        let api: Api<poolservice_api::PoolService> =
+            Api::namespaced(self.client.clone(), &key.namespace);
+        let patch = serde_json::json!({
+            "metadata": { "uid": ps.uid },
+            "status": {
+                "conditions": wanted.conditions,
+                "loadBalancer": wanted.load_balancer,
+                "aggregateToAnnotations": wanted.aggregate_to_annotations,
+            },
+        });
+        let params = PatchParams::default();
+        let patched = timeout(
+            DEADLINE,
+            api.patch_status(&key.name, &params, &Patch::Merge(&patch)),
+        )
+        .await
+        .map_err(|_| SyncError::Deadline { key: key.clone() })?;
+        match patched {
+            Ok(_) => Ok(true),
+            // Gone, or another object of the same name: the watch says so too.
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {
+                Ok(false)
+            }
+            Err(source) => Err(SyncError::Status {
+                key: key.clone(),
+                source: Box::new(source),
+            }),
+        }
+    }
+
+    /// Publishes the events of a plan and of its steps.
+    fn tell(&self, snapshot: &Snapshot, plan: &Plan, done: &[Done]) {
+        let ps = &snapshot.pool_service;
+        for Done { step, result } in done {
+            match result {
+                Ok(outcome) => {
+                    tracing::info!(pool_service = %ps.key, %step, ?outcome, "done");
+                    if let Some((reason, note)) = announcement(step, outcome) {
+                        self.notifier
+                            .pool_service(ps, EventType::Normal, reason, &note);
+                    }
+                }
+                Err(StepError::Cloud(error)) if error.class() == ErrorClass::Busy => {
+                    tracing::debug!(pool_service = %ps.key, %step, %error, "not yet");
+                }
+                Err(error) => {
+                    tracing::warn!(pool_service = %ps.key, %step, error = %report::chain(error), "refused");
+                    if let StepError::Cloud(error) = error {
+                        let note = format!("could not {step}: {}", report::describe(error));
+                        self.notifier.pool_service(
+                            ps,
+                            EventType::Warning,
+                            report::reason(error),
+                            &note,
+                        );
+                    }
+                }
+            }
+        }
+        for event in &plan.report.events {
+            let kind = if event.warning {
+                EventType::Warning
+            } else {
+                EventType::Normal
+            };
+            self.notifier
+                .pool_service_once(ps, kind, event.reason, &event.message);
+        }
+        for condition in plan.report.conditions.with_ready() {
+            if condition.condition == ConditionType::Accepted
+                && condition.status == ecm_policy::conditions::Status::False
+            {
+                let (reason, note) = (condition.reason, condition.message.as_str());
+                self.notifier
+                    .pool_service_once(ps, EventType::Warning, reason, note);
+                if let Some(service) = &snapshot.service {
+                    self.notifier
+                        .service_once(service, EventType::Warning, reason, note);
+                }
+            }
+        }
+        for notice in &plan.report.notices {
+            let (reason, note) = notice_event(notice);
+            self.notifier
+                .pool_service_once(ps, EventType::Warning, reason, &note);
+        }
+    }
+
+    /// When to look again.
+    fn next(&self, key: &ObjectKey, plan: &Plan, done: &[Done], wrote_status: bool) -> Next {
+        let failed = done.iter().find_map(|d| match &d.result {
+            Err(StepError::Cloud(error)) if error.class() != ErrorClass::Busy => Some(error),
+            _ => None,
+        });
+        if let Some(error) = failed {
+            return Next::LookAgain(self.retry_after(key, error));
+        }
+        self.memories.worked(key);
+        let delay = match plan.wait {
+            Wait::Again => Duration::from_millis(if wrote_status { 100 } else { 20 }),
+            Wait::Pending => self.memories.pending(key, Instant::now()),
+            Wait::Seconds(seconds) => {
+                Duration::from_secs(u64::try_from(seconds).unwrap_or(1).max(1))
+            }
+            Wait::Settled => {
+                self.memories.settled(key);
+                // Spread over the last quarter, so that restarts do not make all of them meet.
+                self.config
+                    .drift_interval
+                    .mul_f64((self.random)().mul_add(0.25, 0.75))
+            }
+        };
+        Next::LookAgain(delay)
+    }
+}
+
+/// The ledger after a step; `None` when the step does not change it.
+fn after(ledger: &Ledger, done: &Done) -> Option<Ledger> {
+    let mut next = ledger.clone();
+    let record = match &done.step {
+        Step::CreateLoadBalancer(_) => &mut next.load_balancer,
+        Step::CreateEip(_) => next.eip.as_mut()?,
+        _ => return None,
+    };
+    match &done.result {
+        Ok(Outcome::Created(id)) => record.resolve(id.clone()),
+        Err(StepError::Cloud(error)) if is_definite(record, error) => record.intent = None,
+        _ => return None,
+    }
+    Some(next)
+}
+
+/// A refusal proves that nothing was made only when it answers the only send of the attempt, and
+/// says invalid, denied or quota (behaviour 5.5).
+fn is_definite(record: &Record, error: &ens_openapi::Error) -> bool {
+    let is_only_send = record
+        .intent
+        .as_ref()
+        .is_some_and(|intent| !intent.repeated);
+    is_only_send
+        && error.effect() != Effect::Ambiguous
+        && matches!(
+            error.class(),
+            ErrorClass::Invalid | ErrorClass::Denied | ErrorClass::Quota
+        )
+}
+
+/// The event of a step that changed something people care about.
+fn announcement(step: &Step, outcome: &Outcome) -> Option<(Reason, String)> {
+    match (step, outcome) {
+        (Step::CreateLoadBalancer(_), Outcome::Created(id)) => {
+            Some((Reason::Created, format!("created load balancer {id}")))
+        }
+        (Step::CreateEip(_), Outcome::Created(id)) => {
+            Some((Reason::Created, format!("created EIP {id}")))
+        }
+        (Step::BindEip { id, load_balancer }, _) => {
+            Some((Reason::Bound, format!("bound EIP {id} to {load_balancer}")))
+        }
+        (Step::ReleaseLoadBalancer { id }, Outcome::Changed) => {
+            Some((Reason::Released, format!("released load balancer {id}")))
+        }
+        (Step::ReleaseEip { id }, Outcome::Changed) => {
+            Some((Reason::Released, format!("released EIP {id}")))
+        }
+        (
+            Step::SetEipBandwidth { .. }
+            | Step::SetListener { .. }
+            | Step::CreateListener { .. }
+            | Step::DeleteListener { .. }
+            | Step::AddBackends { .. }
+            | Step::RemoveBackends { .. }
+            | Step::SetWeights { .. }
+            | Step::ActivateLoadBalancer { .. },
+            Outcome::Changed,
+        ) => Some((Reason::Updated, format!("did {step}"))),
+        _ => None,
+    }
+}
+
+fn notice_event(notice: &Notice) -> (Reason, String) {
+    match notice {
+        Notice::UnknownAnnotation(unknown) => (
+            Reason::UnknownAnnotation,
+            format!(
+                "nobody reads annotation {}: did you mean {}?",
+                unknown.key, unknown.nearest
+            ),
+        ),
+        Notice::IgnoredField { field, instead } => (
+            Reason::UnsupportedField,
+            format!("{field} is ignored: {instead}"),
+        ),
+        Notice::NodeLeftOut(left_out) => (
+            Reason::BackendRefused,
+            format!("node {} is no backend: {}", left_out.node, left_out.why),
+        ),
+    }
+}

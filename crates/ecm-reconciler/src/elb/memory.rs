@@ -1,0 +1,147 @@
+//! What the controller remembers of a PoolService between two syncs. Nothing here is needed for
+//! correctness: a process that starts with none of it goes on from the ledgers.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ecm_policy::ledger::{Ledger, State};
+use ecm_policy::snapshot::ObjectKey;
+use tokio::time::Instant;
+
+/// How often a pending thing is looked at in its first minute (behaviour 4.3).
+const FIRST_MINUTE: Duration = Duration::from_secs(1);
+
+/// How often it is looked at afterwards.
+const LATER: Duration = Duration::from_secs(10);
+
+/// First delay after a failed call to the cloud, before jitter.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+
+/// Longest delay after failed calls to the cloud, before jitter.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// One memory per PoolService that exists.
+#[derive(Debug, Default)]
+pub(super) struct Memories(Mutex<BTreeMap<ObjectKey, Memory>>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    uid: String,
+    /// The ledger that we wrote last; the watch may still show an earlier one.
+    ledger: Option<Ledger>,
+    /// When our last write to the cloud was answered.
+    wrote_cloud: Option<Instant>,
+    /// Since when something has been pending.
+    pending_since: Option<Instant>,
+    /// Failed calls in a row.
+    failures: u32,
+}
+
+impl Memories {
+    /// Of the ledger that was read and the one that we wrote the later.
+    pub(super) fn newer(&self, key: &ObjectKey, uid: &str, read: State) -> State {
+        let written = self
+            .lock()
+            .get(key)
+            .filter(|m| m.uid == uid)
+            .and_then(|m| m.ledger.clone());
+        let Some(written) = written else { return read };
+        match &read {
+            State::Current(current) if current.sequence >= written.sequence => read,
+            State::Lost(_) => read,
+            State::Current(_) | State::None => State::Current(Box::new(written)),
+        }
+    }
+
+    pub(super) fn wrote_ledger(&self, key: &ObjectKey, uid: &str, ledger: Ledger) {
+        self.with(key, uid, |memory| memory.ledger = Some(ledger));
+    }
+
+    pub(super) fn wrote_cloud(&self, key: &ObjectKey, uid: &str, at: Instant) {
+        self.with(key, uid, |memory| {
+            memory.wrote_cloud = Some(at);
+            memory.pending_since = Some(at);
+        });
+    }
+
+    /// How old lists may be: while something is pending they follow it, and they never are older
+    /// than our own last write.
+    pub(super) fn lists_not_before(
+        &self,
+        key: &ObjectKey,
+        now: Instant,
+        drift_interval: Duration,
+    ) -> Instant {
+        let (wrote, pending) = match self.lock().get(key) {
+            Some(memory) => (memory.wrote_cloud, memory.pending_since.is_some()),
+            None => (None, false),
+        };
+        // Syncs that were requeued together share one list.
+        let age = if pending {
+            FIRST_MINUTE / 2
+        } else {
+            drift_interval / 2
+        };
+        let oldest = now.checked_sub(age).unwrap_or(now);
+        wrote.map_or(oldest, |wrote| oldest.max(wrote))
+    }
+
+    /// When to look at what is pending.
+    pub(super) fn pending(&self, key: &ObjectKey, now: Instant) -> Duration {
+        let mut memories = self.lock();
+        let memory = memories.entry(key.clone()).or_default();
+        let since = *memory.pending_since.get_or_insert(now);
+        if now.duration_since(since) < Duration::from_secs(60) {
+            FIRST_MINUTE
+        } else {
+            LATER
+        }
+    }
+
+    /// Nothing is pending any more.
+    pub(super) fn settled(&self, key: &ObjectKey) {
+        if let Some(memory) = self.lock().get_mut(key) {
+            memory.pending_since = None;
+        }
+    }
+
+    /// The upper bound of the next delay; doubles with every failure in a row.
+    pub(super) fn backoff(&self, key: &ObjectKey) -> Duration {
+        let mut memories = self.lock();
+        let memory = memories.entry(key.clone()).or_default();
+        memory.failures = memory.failures.saturating_add(1);
+        let doublings = (memory.failures - 1).min(16);
+        FIRST_BACKOFF
+            .saturating_mul(1 << doublings)
+            .min(MAX_BACKOFF)
+    }
+
+    /// The calls of a sync were answered well.
+    pub(super) fn worked(&self, key: &ObjectKey) {
+        if let Some(memory) = self.lock().get_mut(key) {
+            memory.failures = 0;
+        }
+    }
+
+    /// The object is gone, or what we remember of it is wrong.
+    pub(super) fn forget(&self, key: &ObjectKey) {
+        self.lock().remove(key);
+    }
+
+    fn with(&self, key: &ObjectKey, uid: &str, change: impl FnOnce(&mut Memory)) {
+        let mut memories = self.lock();
+        let memory = memories.entry(key.clone()).or_default();
+        if memory.uid != uid {
+            *memory = Memory {
+                uid: uid.to_owned(),
+                ..Memory::default()
+            };
+        }
+        change(memory);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, Memory>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

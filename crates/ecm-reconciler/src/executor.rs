@@ -1,0 +1,330 @@
+//! Carries out the steps of a plan: the only place that changes the cloud.
+//!
+//! Writes are not retried here. A step that fails ends its lane; the next plan starts from what
+//! the cloud then shows.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use ecm_policy::ledger::Intent;
+use ecm_policy::listeners::Listener;
+use ecm_policy::plan::{Lane, Step};
+use ens_openapi::api::backend::{
+    AddBackendServers, BackendServer, RemoveBackendServers, SetBackendServers,
+};
+use ens_openapi::api::eip::{AssociateEnsEipAddress, EipTarget, ModifyEnsEipAddressAttribute};
+use ens_openapi::api::load_balancer::LoadBalancerStatus;
+use ens_openapi::{EnsApi, ErrorClass};
+use futures::future::join_all;
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use crate::convert;
+use crate::leader::{Leadership, NotLeading};
+
+/// Changes the cloud, while it leads.
+#[derive(Debug, Clone)]
+pub struct Executor {
+    api: Arc<dyn EnsApi>,
+    leadership: Leadership,
+}
+
+/// What became of a step.
+#[derive(Debug)]
+pub struct Done {
+    /// The step.
+    pub step: Step,
+    /// Its result.
+    pub result: Result<Outcome, StepError>,
+}
+
+/// How a step succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It made something, with this id.
+    Created(String),
+    /// It changed something.
+    Changed,
+    /// What it was to remove was not there any more.
+    AlreadyGone,
+    /// The cloud wants the thing stopped first; that was done, the next plan goes on.
+    StoppedFirst,
+}
+
+/// Why a step failed.
+#[derive(Debug, Error)]
+pub enum StepError {
+    /// Another replica leads.
+    #[error(transparent)]
+    NotLeading(#[from] NotLeading),
+    /// The cloud refused, or could not be asked.
+    #[error(transparent)]
+    Cloud(#[from] ens_openapi::Error),
+    /// The intent in the ledger lacks a parameter: it was written by another version.
+    #[error("the recorded create lacks parameters")]
+    BrokenIntent,
+    /// Only TCP and UDP listeners are ever written.
+    #[error("listener {0} is neither TCP nor UDP")]
+    Protocol(String),
+}
+
+impl Executor {
+    /// An executor that writes through `api` while `leadership` holds.
+    pub fn new(api: Arc<dyn EnsApi>, leadership: Leadership) -> Self {
+        Self { api, leadership }
+    }
+
+    /// Runs all lanes side by side and reports every step as it is done. Returns when the last
+    /// lane has ended.
+    pub async fn run(&self, lanes: Vec<Lane>, done: mpsc::UnboundedSender<Done>) {
+        join_all(
+            lanes
+                .into_iter()
+                .map(|lane| self.run_lane(lane, done.clone())),
+        )
+        .await;
+    }
+
+    async fn run_lane(&self, lane: Lane, done: mpsc::UnboundedSender<Done>) {
+        for step in lane.0 {
+            let result = self.step(&step).await;
+            // After a stop the steps that follow were planned for another state.
+            let goes_on = matches!(
+                result,
+                Ok(Outcome::Changed | Outcome::Created(_) | Outcome::AlreadyGone)
+            );
+            let is_heard = done.send(Done { step, result }).is_ok();
+            if !goes_on || !is_heard {
+                return;
+            }
+        }
+    }
+
+    async fn step(&self, step: &Step) -> Result<Outcome, StepError> {
+        self.leadership.check()?;
+        let api = self.api.as_ref();
+        match step {
+            Step::CreateLoadBalancer(intent) => self.create_load_balancer(intent).await,
+            Step::CreateEip(intent) => self.create_eip(intent).await,
+            Step::ActivateLoadBalancer { id } => changed(
+                api.set_load_balancer_status(id, LoadBalancerStatus::Active)
+                    .await,
+            ),
+            Step::RenameLoadBalancer { id, name } => {
+                changed(api.modify_load_balancer_attribute(id, name).await)
+            }
+            Step::ReleaseLoadBalancer { id } => self.release_load_balancer(id).await,
+            Step::BindEip { id, load_balancer } => changed(
+                api.associate_eip(&AssociateEnsEipAddress::new(
+                    id,
+                    load_balancer,
+                    EipTarget::SlbInstance,
+                ))
+                .await,
+            ),
+            Step::UnbindEip { id } => removed(api.unassociate_eip(id).await),
+            Step::SetEipBandwidth { id, bandwidth } => {
+                let mut request = ModifyEnsEipAddressAttribute::new(id);
+                request.bandwidth = Some(*bandwidth);
+                changed(api.modify_eip(&request).await)
+            }
+            Step::ReleaseEip { id } => self.release_eip(id).await,
+            Step::CreateListener {
+                load_balancer,
+                listener,
+            } => {
+                let spec = spec(load_balancer, listener)?;
+                changed(api.create_listener(&spec).await)
+            }
+            Step::SetListener {
+                load_balancer,
+                listener,
+            } => self.set_listener(load_balancer, listener).await,
+            Step::StartListener { load_balancer, key } => changed(
+                api.start_listener(&convert::listener_key(load_balancer, *key))
+                    .await,
+            ),
+            Step::StopListener { load_balancer, key } => removed(
+                api.stop_listener(&convert::listener_key(load_balancer, *key))
+                    .await,
+            ),
+            Step::DeleteListener { load_balancer, key } => removed(
+                api.delete_listener(&convert::listener_key(load_balancer, *key))
+                    .await,
+            ),
+            Step::AddBackends {
+                load_balancer,
+                servers,
+            } => {
+                let servers = servers.iter().map(convert::new_server).collect();
+                self.backends(Change::Add, load_balancer, servers).await
+            }
+            Step::SetWeights {
+                load_balancer,
+                servers,
+            } => {
+                let servers = servers.iter().map(convert::known_server).collect();
+                self.backends(Change::Set, load_balancer, servers).await
+            }
+            Step::RemoveBackends {
+                load_balancer,
+                servers,
+            } => {
+                let servers = servers.iter().map(convert::known_server).collect();
+                self.backends(Change::Remove, load_balancer, servers).await
+            }
+        }
+    }
+
+    async fn create_load_balancer(&self, intent: &Intent) -> Result<Outcome, StepError> {
+        let request = convert::create_load_balancer(intent).ok_or(StepError::BrokenIntent)?;
+        Ok(Outcome::Created(
+            self.api
+                .create_load_balancer(&request)
+                .await?
+                .load_balancer_id,
+        ))
+    }
+
+    async fn create_eip(&self, intent: &Intent) -> Result<Outcome, StepError> {
+        let request = convert::create_eip(intent).ok_or(StepError::BrokenIntent)?;
+        Ok(Outcome::Created(
+            self.api.create_eip(&request).await?.allocation_id,
+        ))
+    }
+
+    /// ReleaseInstance is documented for load balancers; where an account's gateway does not know
+    /// it, DeleteLoadBalancer is what terraform calls. A load balancer whose state forbids its
+    /// release is set InActive first (behaviour 8.2).
+    async fn release_load_balancer(&self, id: &str) -> Result<Outcome, StepError> {
+        let mut released = self.api.release_instance(id).await.map(|_| ());
+        if let Err(error) = &released
+            && is_unknown_here(error)
+        {
+            released = self.api.delete_load_balancer(id).await.map(|_| ());
+        }
+        match released {
+            Err(error) if error.class() == ErrorClass::Busy => {
+                self.leadership.check()?;
+                self.api
+                    .set_load_balancer_status(id, LoadBalancerStatus::InActive)
+                    .await?;
+                Ok(Outcome::StoppedFirst)
+            }
+            released => removed(released),
+        }
+    }
+
+    /// DeleteEip is documented for pay-as-you-go EIPs; ReleaseInstance is the older way.
+    async fn release_eip(&self, id: &str) -> Result<Outcome, StepError> {
+        match self.api.delete_eip(id).await {
+            Err(error) if is_unknown_here(&error) => removed(self.api.release_instance(id).await),
+            released => removed(released),
+        }
+    }
+
+    /// Where the cloud refuses to change a running listener, it is stopped (behaviour 6.2).
+    async fn set_listener(
+        &self,
+        load_balancer: &str,
+        listener: &Listener,
+    ) -> Result<Outcome, StepError> {
+        let spec = spec(load_balancer, listener)?;
+        match self.api.set_listener(&spec).await {
+            Err(error) if error.class() == ErrorClass::Busy => {
+                self.leadership.check()?;
+                let key = convert::listener_key(load_balancer, listener.key);
+                self.api.stop_listener(&key).await?;
+                Ok(Outcome::StoppedFirst)
+            }
+            set => changed(set),
+        }
+    }
+
+    /// Changes servers; a batch that is refused because of one server is split, so that one bad id
+    /// never blocks the rest (behaviour 7.5).
+    fn backends<'a>(
+        &'a self,
+        change: Change,
+        load_balancer: &'a str,
+        servers: Vec<BackendServer>,
+    ) -> Pin<Box<dyn Future<Output = Result<Outcome, StepError>> + Send + 'a>> {
+        Box::pin(async move {
+            self.leadership.check()?;
+            let api = self.api.as_ref();
+            let called = match change {
+                Change::Add => {
+                    let request = AddBackendServers::new(load_balancer, servers.clone());
+                    api.add_backend_servers(&request).await
+                }
+                Change::Set => {
+                    let request = SetBackendServers::new(load_balancer, servers.clone());
+                    api.set_backend_servers(&request).await
+                }
+                Change::Remove => {
+                    let request = RemoveBackendServers::new(load_balancer, servers.clone());
+                    api.remove_backend_servers(&request).await
+                }
+            };
+            match called {
+                Ok(_) => Ok(Outcome::Changed),
+                Err(error) if servers.len() > 1 && is_about_one(&error) => {
+                    let (left, right) = servers.split_at(servers.len() / 2);
+                    let left = self.backends(change, load_balancer, left.to_vec()).await;
+                    let right = self.backends(change, load_balancer, right.to_vec()).await;
+                    left.and(right)
+                }
+                Err(error) if change == Change::Remove && error.is_gone() => {
+                    Ok(Outcome::AlreadyGone)
+                }
+                Err(error) => Err(error.into()),
+            }
+        })
+    }
+}
+
+/// What is done to backends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Add,
+    Set,
+    Remove,
+}
+
+fn spec(
+    load_balancer: &str,
+    listener: &Listener,
+) -> Result<ens_openapi::api::listener::ListenerSpec, StepError> {
+    let protocol = convert::transport(listener.key.protocol)
+        .ok_or_else(|| StepError::Protocol(listener.key.to_string()))?;
+    Ok(convert::listener_spec(load_balancer, protocol, listener))
+}
+
+fn changed<T>(result: Result<T, ens_openapi::Error>) -> Result<Outcome, StepError> {
+    result.map(|_| Outcome::Changed).map_err(StepError::from)
+}
+
+/// A removal of what is not there has succeeded.
+fn removed<T>(result: Result<T, ens_openapi::Error>) -> Result<Outcome, StepError> {
+    match result {
+        Ok(_) => Ok(Outcome::Changed),
+        Err(error) if error.is_gone() => Ok(Outcome::AlreadyGone),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The gateway does not know the action, or not for this kind of resource.
+fn is_unknown_here(error: &ens_openapi::Error) -> bool {
+    error.code().is_some_and(|code| {
+        code == "InvalidAction.NotFound"
+            || code == "InvalidApi.NotFound"
+            || code.starts_with("InvalidParameter")
+    })
+}
+
+/// The refusal may be about one server of the batch and not about the call.
+fn is_about_one(error: &ens_openapi::Error) -> bool {
+    matches!(error.class(), ErrorClass::Gone | ErrorClass::Invalid)
+        && error.code() != Some("LoadBalancerNotFound")
+}

@@ -1,0 +1,200 @@
+//! Writes ledgers and finalizers: one after the other, each against the live object.
+
+use std::time::Duration;
+
+use ecm_policy::ledger::{self, Ledger, State};
+use ecm_policy::snapshot::ObjectKey;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use poolservice_api::{PoolService, keys};
+use serde_json::json;
+use thiserror::Error;
+use tokio::time::timeout;
+
+/// Longest time that one call to the API server may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How often a write is tried again when somebody else has changed the object meanwhile.
+const ATTEMPTS: usize = 4;
+
+/// Why a ledger or finalizer could not be written.
+#[derive(Debug, Error)]
+pub enum LedgerError {
+    /// The PoolService could not be read.
+    #[error("reading PoolService {key}")]
+    Read {
+        /// Which.
+        key: ObjectKey,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// It could not be written.
+    #[error("writing the ledger of PoolService {key}")]
+    Write {
+        /// Which.
+        key: ObjectKey,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// It is another object than the one that was planned for, or its ledger has moved on.
+    #[error("PoolService {key} has changed since it was planned for")]
+    Stale {
+        /// Which.
+        key: ObjectKey,
+    },
+    /// The API server did not answer.
+    #[error("no answer about PoolService {key} within {} s", DEADLINE.as_secs())]
+    Deadline {
+        /// Which.
+        key: ObjectKey,
+    },
+    /// The ledger is not JSON; the types do not allow that.
+    #[error("encoding the ledger of PoolService {key}")]
+    Encode {
+        /// Which.
+        key: ObjectKey,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Somebody else kept changing the object.
+    #[error("PoolService {key} was changed by somebody else {ATTEMPTS} times in a row")]
+    Contended {
+        /// Which.
+        key: ObjectKey,
+    },
+}
+
+/// Ledgers of PoolServices.
+#[derive(Clone)]
+pub(crate) struct LedgerStore {
+    client: Client,
+}
+
+impl LedgerStore {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Writes a ledger with the next sequence number, and our finalizer with it. `before` is the
+    /// sequence number that was planned on, `None` when there was no ledger.
+    ///
+    /// The live object is read first: money is spent on what this write allows.
+    pub(crate) async fn write(
+        &self,
+        key: &ObjectKey,
+        uid: &str,
+        before: Option<u64>,
+        ledger: &Ledger,
+    ) -> Result<Ledger, LedgerError> {
+        let next = Ledger {
+            sequence: before.map_or(1, |n| n + 1),
+            ..ledger.clone()
+        };
+        let text = ledger::write(&next).map_err(|source| LedgerError::Encode {
+            key: key.clone(),
+            source,
+        })?;
+        for _ in 0..ATTEMPTS {
+            let Some(live) = self.live(key, uid).await? else {
+                return Err(LedgerError::Stale { key: key.clone() });
+            };
+            let finalizers = live.metadata.finalizers.clone().unwrap_or_default();
+            let has_ours = finalizers.iter().any(|f| f == keys::POOL_SERVICE_FINALIZER);
+            let annotation = live
+                .metadata
+                .annotations
+                .as_ref()
+                .and_then(|a| a.get(keys::LEDGER));
+            let recorded = ledger::read(annotation.map(String::as_str), uid, has_ours);
+            let sequence = match &recorded {
+                State::None => None,
+                State::Current(ledger) => Some(ledger.sequence),
+                State::Lost(_) => return Err(LedgerError::Stale { key: key.clone() }),
+            };
+            // A finalizer cannot be added to what is being deleted, and nothing may be made for it.
+            let is_late = !has_ours && live.metadata.deletion_timestamp.is_some();
+            if sequence != before || is_late {
+                return Err(LedgerError::Stale { key: key.clone() });
+            }
+            let mut metadata = json!({
+                "resourceVersion": live.metadata.resource_version,
+                "annotations": { keys::LEDGER: text },
+            });
+            if !has_ours {
+                let all: Vec<&str> = finalizers
+                    .iter()
+                    .map(String::as_str)
+                    .chain([keys::POOL_SERVICE_FINALIZER])
+                    .collect();
+                metadata["finalizers"] = json!(all);
+            }
+            if self.patch(key, &json!({ "metadata": metadata })).await? {
+                return Ok(next);
+            }
+        }
+        Err(LedgerError::Contended { key: key.clone() })
+    }
+
+    /// Takes our finalizer off. What is gone already is fine.
+    pub(crate) async fn let_go(&self, key: &ObjectKey, uid: &str) -> Result<(), LedgerError> {
+        for _ in 0..ATTEMPTS {
+            let Some(live) = self.live(key, uid).await? else {
+                return Ok(());
+            };
+            let finalizers = live.metadata.finalizers.unwrap_or_default();
+            let others: Vec<&String> = finalizers
+                .iter()
+                .filter(|f| *f != keys::POOL_SERVICE_FINALIZER)
+                .collect();
+            if others.len() == finalizers.len() {
+                return Ok(());
+            }
+            let metadata = json!({
+                "resourceVersion": live.metadata.resource_version,
+                "finalizers": others,
+            });
+            if self.patch(key, &json!({ "metadata": metadata })).await? {
+                return Ok(());
+            }
+        }
+        Err(LedgerError::Contended { key: key.clone() })
+    }
+
+    /// The live object; `None` when it is gone or another one of its name.
+    async fn live(&self, key: &ObjectKey, uid: &str) -> Result<Option<PoolService>, LedgerError> {
+        let read = timeout(DEADLINE, self.api(key).get_opt(&key.name))
+            .await
+            .map_err(|_| LedgerError::Deadline { key: key.clone() })?
+            .map_err(|source| LedgerError::Read {
+                key: key.clone(),
+                source: Box::new(source),
+            })?;
+        Ok(read.filter(|live| live.metadata.uid.as_deref() == Some(uid)))
+    }
+
+    /// Patches the object; `false` when somebody else was faster.
+    async fn patch(&self, key: &ObjectKey, body: &serde_json::Value) -> Result<bool, LedgerError> {
+        let params = PatchParams::default();
+        let patched = timeout(
+            DEADLINE,
+            self.api(key).patch(&key.name, &params, &Patch::Merge(body)),
+        )
+        .await
+        .map_err(|_| LedgerError::Deadline { key: key.clone() })?;
+        match patched {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.is_conflict() => Ok(false),
+            Err(source) => Err(LedgerError::Write {
+                key: key.clone(),
+                source: Box::new(source),
+            }),
+        }
+    }
+
+    fn api(&self, key: &ObjectKey) -> Api<PoolService> {
+        Api::namespaced(self.client.clone(), &key.namespace)
+    }
+}

@@ -1,0 +1,241 @@
+//! Reads what a plan needs to know (behaviour: observe).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ecm_policy::desired::{Desired, Source};
+use ecm_policy::ledger::{Ledger, Owner};
+use ecm_policy::naming::StackName;
+use ecm_policy::observed::{ByName, LoadBalancer, Observed, Presence};
+use ecm_policy::plan::Need;
+use ecm_policy::snapshot::ObjectKey;
+use tokio::time::Instant;
+
+use crate::region::{ReadError, Regions};
+
+/// What there is to observe for one PoolService.
+#[derive(Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) key: &'a ObjectKey,
+    pub(crate) cluster_id: &'a str,
+    pub(crate) desired: &'a Desired,
+    pub(crate) ledger: Option<&'a Ledger>,
+}
+
+/// How fresh a read must be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Freshness {
+    /// Lists of the states of things must have begun after this.
+    pub(crate) lists: Instant,
+    /// Lists by which is decided whether something exists at all must have begun after this.
+    pub(crate) by_name: Instant,
+    /// Listeners and backends may be this old unless we changed them.
+    pub(crate) detail: Duration,
+}
+
+impl Subject<'_> {
+    /// Where its resources are.
+    fn region(&self) -> Option<&str> {
+        match (self.ledger, self.desired) {
+            (Some(ledger), _) => Some(&ledger.placement.region),
+            (None, Desired::Stack(stack)) => Some(&stack.placement.region),
+            (None, _) => None,
+        }
+    }
+
+    fn network(&self) -> Option<&str> {
+        match (self.ledger, self.desired) {
+            (Some(ledger), _) => Some(&ledger.placement.network),
+            (None, Desired::Stack(stack)) => Some(&stack.placement.network),
+            (None, _) => None,
+        }
+    }
+
+    /// The load balancer that a plan looks at: the ledger's, else the one that a user names.
+    fn load_balancer(&self) -> Option<&str> {
+        let recorded = self.ledger.and_then(|l| l.load_balancer.id.as_deref());
+        recorded.or(match self.desired {
+            Desired::Stack(stack) => match &stack.source {
+                Source::User { id } => id.as_deref(),
+                Source::Managed => None,
+            },
+            Desired::Release(_) | Desired::Hold(_) => None,
+        })
+    }
+
+    fn is_users(&self) -> bool {
+        match (self.ledger, self.desired) {
+            (Some(ledger), _) => ledger.load_balancer.owner == Owner::User,
+            (None, Desired::Stack(stack)) => matches!(stack.source, Source::User { .. }),
+            (None, _) => false,
+        }
+    }
+
+    /// Every name that our resources may bear.
+    fn names(&self) -> BTreeSet<String> {
+        let name = match (self.ledger, self.desired) {
+            (Some(ledger), _) => Some(StackName {
+                service: ledger.service.clone(),
+                namespace: self.key.namespace.clone(),
+                pool: ledger.pool.clone(),
+                cluster: self.cluster_id.to_owned(),
+            }),
+            (None, Desired::Stack(stack)) => Some(stack.name.clone()),
+            (None, _) => None,
+        };
+        let recorded = self.ledger.into_iter().flat_map(|l| {
+            let eip = l.eip.iter().flat_map(|record| record.names.iter());
+            l.load_balancer.names.iter().chain(eip).cloned()
+        });
+        let computed = name.into_iter().flat_map(|name| {
+            let mut all: Vec<String> = name.load_balancer().all().map(str::to_owned).collect();
+            all.push(name.eip());
+            all
+        });
+        recorded.chain(computed).collect()
+    }
+}
+
+/// Reads one need into `observed`. What cannot apply to the subject is left unread.
+pub(crate) async fn read(
+    need: Need,
+    subject: &Subject<'_>,
+    regions: &Regions,
+    fresh: Freshness,
+    observed: &mut Observed,
+) -> Result<(), ReadError> {
+    let Some(region) = subject.region() else {
+        return Ok(());
+    };
+    match need {
+        Need::LoadBalancer => {
+            if let Some(id) = subject.load_balancer() {
+                observed.load_balancer = load_balancer(id, region, regions, fresh).await?;
+            }
+        }
+        Need::Detail => detail(regions, fresh, observed).await?,
+        Need::Eip => observed.eip = eip(subject, region, regions, fresh).await?,
+        Need::ByName => {
+            let lists = regions.lists(region, fresh.by_name).await?;
+            if lists.is_complete {
+                let names = subject.names();
+                observed.by_name = Some(ByName {
+                    begun_at: lists.begun_at,
+                    load_balancers: lists
+                        .load_balancers
+                        .values()
+                        .filter(|lb| names.contains(&lb.name))
+                        .cloned()
+                        .collect(),
+                    eips: lists
+                        .eips
+                        .values()
+                        .filter(|eip| names.contains(&eip.name))
+                        .cloned()
+                        .collect(),
+                });
+            }
+        }
+        Need::VSwitches => {
+            if let Some(network) = subject.network() {
+                observed.vswitches = Some(regions.vswitches(region, network).await?);
+            }
+        }
+        Need::Attachable => {
+            if let (Some(network), Desired::Stack(stack)) = (subject.network(), subject.desired) {
+                let ids: Vec<String> = stack
+                    .backends
+                    .servers
+                    .iter()
+                    .map(|s| s.server_id.clone())
+                    .collect();
+                observed.attachable = Some(regions.attachable(region, network, &ids).await?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A list shows most of it for nothing. What it does not show is read by its id, and believed to
+/// be gone only when a list that begins after that does not show it either (behaviour 8.5).
+async fn load_balancer(
+    id: &str,
+    region: &str,
+    regions: &Regions,
+    fresh: Freshness,
+) -> Result<Presence<LoadBalancer>, ReadError> {
+    let aged = |mut found: LoadBalancer| {
+        found.status_age = regions.status_age(region, &found);
+        Presence::Present(found)
+    };
+    if let Some(found) = regions
+        .lists(region, fresh.lists)
+        .await?
+        .load_balancers
+        .get(id)
+    {
+        return Ok(aged(found.clone()));
+    }
+    if let Some(found) = regions.load_balancer(id).await? {
+        return Ok(aged(found));
+    }
+    let later = regions.lists(region, Instant::now()).await?;
+    Ok(match later.load_balancers.get(id) {
+        Some(_) => Presence::Gone { confirmed: false },
+        None => Presence::Gone {
+            confirmed: later.is_complete,
+        },
+    })
+}
+
+async fn detail(
+    regions: &Regions,
+    fresh: Freshness,
+    observed: &mut Observed,
+) -> Result<(), ReadError> {
+    let Presence::Present(found) = &mut observed.load_balancer else {
+        return Ok(());
+    };
+    match regions.detail(&found.id, fresh.detail).await? {
+        Some(detail) => found.detail = Some(detail),
+        // It went between two reads: the next look decides.
+        None => observed.load_balancer = Presence::Gone { confirmed: false },
+    }
+    Ok(())
+}
+
+async fn eip(
+    subject: &Subject<'_>,
+    region: &str,
+    regions: &Regions,
+    fresh: Freshness,
+) -> Result<Presence<ecm_policy::observed::Eip>, ReadError> {
+    let lists = regions.lists(region, fresh.lists).await?;
+    if subject.is_users() {
+        let bound = lists.eips.values().find(|eip| {
+            eip.bound_to.is_some() && eip.bound_to.as_deref() == subject.load_balancer()
+        });
+        return Ok(match bound {
+            Some(eip) => Presence::Present(eip.clone()),
+            None => Presence::Gone {
+                confirmed: lists.is_complete,
+            },
+        });
+    }
+    let Some(id) = subject.ledger.and_then(|l| l.eip.as_ref()?.id.as_deref()) else {
+        return Ok(Presence::Unread);
+    };
+    if let Some(found) = lists.eips.get(id) {
+        return Ok(Presence::Present(found.clone()));
+    }
+    if let Some(found) = regions.eip(id).await? {
+        return Ok(Presence::Present(found));
+    }
+    let later = regions.lists(region, Instant::now()).await?;
+    Ok(match later.eips.get(id) {
+        Some(_) => Presence::Gone { confirmed: false },
+        None => Presence::Gone {
+            confirmed: later.is_complete,
+        },
+    })
+}

@@ -1,0 +1,465 @@
+//! What the cloud shows, read once for everybody who asks.
+//!
+//! Lists of a region serve all its PoolServices: while anything there is pending, one list a
+//! second tells the states of all of it (behaviour 4.3). Listeners and backends are read per load
+//! balancer and kept until something of ours changes them or they grow old (behaviour 9.1).
+
+#![expect(
+    clippy::field_reassign_with_default,
+    reason = "requests are non-exhaustive: their fields are set one by one"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ecm_policy::listeners::{ListenerKey, Protocol};
+use ecm_policy::observed::{
+    Eip, Listener, ListenerStatus, LoadBalancer, LoadBalancerDetail, LoadBalancerStatus,
+};
+use ens_openapi::EnsApi;
+use ens_openapi::api::eip::DescribeEnsEipAddresses;
+use ens_openapi::api::instance::{DescribeInstances, InstanceStatus};
+use ens_openapi::api::listener::DescribeLoadBalancerListeners;
+use ens_openapi::api::load_balancer::{self as api, DescribeLoadBalancers};
+use ens_openapi::api::network::DescribeVSwitches;
+use ens_openapi::api::paging;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::convert;
+
+/// Most instance ids of one DescribeInstances call (SDK text of its parameter InstanceIds).
+const INSTANCES_PER_CALL: usize = 100;
+
+/// Reads the cloud and remembers what it read.
+#[derive(Debug)]
+pub struct Regions {
+    api: Arc<dyn EnsApi>,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    regions: BTreeMap<String, Region>,
+    details: BTreeMap<String, Detail>,
+}
+
+#[derive(Debug, Default)]
+struct Region {
+    latest: Option<Arc<Lists>>,
+    reading: Option<Reading>,
+    /// Since when each load balancer has had the status that it has, seconds since 1970.
+    since: BTreeMap<String, (LoadBalancerStatus, i64)>,
+}
+
+/// A list that is being read, for all who wait for it.
+#[derive(Debug, Clone)]
+struct Reading {
+    begun: Instant,
+    result: Shared<BoxFuture<'static, Result<Arc<Lists>, Arc<ens_openapi::Error>>>>,
+}
+
+/// All load balancers and EIPs of a region at one moment.
+#[derive(Debug)]
+pub struct Lists {
+    /// When the reading began.
+    pub begun: Instant,
+    /// The same, seconds since 1970.
+    pub begun_at: i64,
+    /// Load balancers by id.
+    pub load_balancers: BTreeMap<String, LoadBalancer>,
+    /// EIPs by id.
+    pub eips: BTreeMap<String, Eip>,
+    /// Whether rows stood still while they were read: only then may absence be concluded.
+    pub is_complete: bool,
+}
+
+/// Listeners and backends of one load balancer, as far as they are still known.
+#[derive(Debug, Clone)]
+struct Detail {
+    read: Instant,
+    /// The backends and the keys of the listeners; `None` after a change.
+    head: Option<Head>,
+    /// Listeners that were read and not changed since.
+    listeners: BTreeMap<ListenerKey, Listener>,
+}
+
+#[derive(Debug, Clone)]
+struct Head {
+    backends: Vec<ecm_policy::observed::Backend>,
+    listeners: Vec<Listener>,
+}
+
+/// What of a load balancer was changed by a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// Its backends.
+    Backends,
+    /// One listener.
+    Listener(ListenerKey),
+    /// Its status, its name, or itself.
+    Whole,
+}
+
+/// A failed read. Many may wait for the same one.
+pub type ReadError = Arc<ens_openapi::Error>;
+
+impl Regions {
+    /// Reads through `api`.
+    pub fn new(api: Arc<dyn EnsApi>, clock: Clock) -> Self {
+        Self {
+            api,
+            clock,
+            state: Mutex::new(State::default()),
+        }
+    }
+
+    /// The lists of a region, begun no earlier than `not_before`. Callers that ask at the same
+    /// time share one reading.
+    ///
+    /// # Errors
+    /// When a page cannot be read; a part of a list is never given as the whole.
+    pub async fn lists(&self, region: &str, not_before: Instant) -> Result<Arc<Lists>, ReadError> {
+        loop {
+            let reading = {
+                let mut state = self.lock();
+                let entry = state.regions.entry(region.to_owned()).or_default();
+                if let Some(latest) = entry.latest.as_ref().filter(|l| l.begun >= not_before) {
+                    return Ok(latest.clone());
+                }
+                entry.reading.get_or_insert_with(|| self.begin(region)).clone()
+            };
+            let result = reading.result.clone().await;
+            self.finish(region, reading.begun, result.as_ref().ok());
+            if reading.begun >= not_before {
+                return result;
+            }
+            // That one began too early for us: begin another.
+        }
+    }
+
+    fn begin(&self, region: &str) -> Reading {
+        let begun = Instant::now();
+        let begun_at = self.clock.seconds();
+        let api = self.api.clone();
+        let region = region.to_owned();
+        let read = async move {
+            let mut elbs = DescribeLoadBalancers::default();
+            elbs.ens_region_id = Some(region.clone());
+            let mut eips = DescribeEnsEipAddresses::default();
+            eips.ens_region_id = Some(region);
+            let (elbs, eips) = futures::try_join!(
+                paging::load_balancers(api.as_ref(), &elbs),
+                paging::eips(api.as_ref(), &eips)
+            )
+            .map_err(Arc::new)?;
+            Ok(Arc::new(Lists {
+                begun,
+                begun_at,
+                is_complete: elbs.is_stable && eips.is_stable,
+                load_balancers: elbs
+                    .items
+                    .iter()
+                    .map(|row| (row.load_balancer_id.clone(), convert::load_balancer(row)))
+                    .collect(),
+                eips: eips
+                    .items
+                    .iter()
+                    .map(|row| (row.allocation_id.clone(), convert::eip(row)))
+                    .collect(),
+            }))
+        };
+        Reading {
+            begun,
+            result: read.boxed().shared(),
+        }
+    }
+
+    /// Takes the result of a reading; the first who hears of it does so for all.
+    fn finish(&self, region: &str, begun: Instant, lists: Option<&Arc<Lists>>) {
+        let now = self.clock.seconds();
+        let mut state = self.lock();
+        let entry = state.regions.entry(region.to_owned()).or_default();
+        if entry
+            .reading
+            .as_ref()
+            .is_none_or(|reading| reading.begun != begun)
+        {
+            return;
+        }
+        entry.reading = None;
+        let Some(lists) = lists else { return };
+        let since = std::mem::take(&mut entry.since);
+        entry.since = lists
+            .load_balancers
+            .values()
+            .map(|lb| {
+                let before = since.get(&lb.id).filter(|(status, _)| *status == lb.status);
+                (
+                    lb.id.clone(),
+                    (lb.status.clone(), before.map_or(now, |(_, at)| *at)),
+                )
+            })
+            .collect();
+        entry.latest = Some(lists.clone());
+    }
+
+    /// For how many seconds the load balancer has been seen with this status.
+    pub fn status_age(&self, region: &str, load_balancer: &LoadBalancer) -> i64 {
+        let now = self.clock.seconds();
+        self.lock()
+            .regions
+            .get(region)
+            .and_then(|entry| entry.since.get(&load_balancer.id))
+            .filter(|(status, _)| *status == load_balancer.status)
+            .map_or(0, |(_, since)| now.saturating_sub(*since))
+    }
+
+    /// A load balancer by its id, without listeners and backends; `None` when the cloud says that
+    /// there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn load_balancer(&self, id: &str) -> Result<Option<LoadBalancer>, ReadError> {
+        Ok(self
+            .attribute(id)
+            .await?
+            .as_ref()
+            .map(convert::load_balancer_attribute))
+    }
+
+    async fn attribute(&self, id: &str) -> Result<Option<api::LoadBalancer>, ReadError> {
+        match self.api.describe_load_balancer_attribute(id).await {
+            Ok(read) => Ok(read),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(error) => Err(Arc::new(error)),
+        }
+    }
+
+    /// An EIP by its id; `None` when the cloud says that there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn eip(&self, id: &str) -> Result<Option<Eip>, ReadError> {
+        let mut request = DescribeEnsEipAddresses::default();
+        request.allocation_ids = vec![id.to_owned()];
+        match self.api.describe_eips(&request).await {
+            Ok(page) => Ok(page
+                .items
+                .iter()
+                .find(|eip| eip.allocation_id == id)
+                .map(convert::eip)),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(error) => Err(Arc::new(error)),
+        }
+    }
+
+    /// Listeners and backends of a load balancer, read no longer ago than `max_age` and after our
+    /// last change of them; `None` when there is no such load balancer.
+    ///
+    /// # Errors
+    /// When a part cannot be read.
+    pub async fn detail(
+        &self,
+        id: &str,
+        max_age: Duration,
+    ) -> Result<Option<LoadBalancerDetail>, ReadError> {
+        let now = Instant::now();
+        let known = self
+            .lock()
+            .details
+            .get(id)
+            .filter(|detail| now.duration_since(detail.read) < max_age)
+            .cloned();
+        let (read, head, mut fresh) = match known {
+            Some(Detail {
+                read,
+                head: Some(head),
+                listeners,
+            }) => (read, head, listeners),
+            known => {
+                let Some(head) = self.head(id).await? else {
+                    return Ok(None);
+                };
+                let (read, listeners) =
+                    known.map_or_else(|| (now, BTreeMap::new()), |k| (k.read, k.listeners));
+                (read, head, listeners)
+            }
+        };
+        let mut listeners = Vec::with_capacity(head.listeners.len());
+        for listed in &head.listeners {
+            let settled = fresh
+                .get(&listed.key)
+                .filter(|l| !matches!(l.status, ListenerStatus::Changing(_)));
+            match settled {
+                Some(listener) => listeners.push(listener.clone()),
+                // Between the two reads it can go.
+                None => listeners.extend(self.listener(id, listed).await?),
+            }
+        }
+        fresh = listeners
+            .iter()
+            .map(|listener| (listener.key, listener.clone()))
+            .collect();
+        let detail = LoadBalancerDetail {
+            listeners,
+            backends: head.backends.clone(),
+        };
+        let mut state = self.lock();
+        state.details.insert(
+            id.to_owned(),
+            Detail {
+                read,
+                head: Some(head),
+                listeners: fresh,
+            },
+        );
+        Ok(Some(detail))
+    }
+
+    async fn head(&self, id: &str) -> Result<Option<Head>, ReadError> {
+        let Some(read) = self.attribute(id).await? else {
+            return Ok(None);
+        };
+        let mut backends: Vec<_> = read.backend_servers.iter().map(convert::backend).collect();
+        backends.sort();
+        let mut listeners: Vec<Listener> = read
+            .listeners
+            .iter()
+            .filter_map(|port| {
+                Some(Listener {
+                    key: ListenerKey {
+                        port: port.listener_port,
+                        protocol: convert::protocol(&port.listener_protocol)?,
+                    },
+                    description: port.description.clone().unwrap_or_default(),
+                    status: ListenerStatus::Changing("Unread".to_owned()),
+                    backend_port: port.backend_server_port.and_then(|p| u16::try_from(p).ok()),
+                    settings: None,
+                })
+            })
+            .collect();
+        listeners.sort_by_key(|listener| listener.key);
+        Ok(Some(Head {
+            backends,
+            listeners,
+        }))
+    }
+
+    /// One listener: TCP and UDP with their settings, others with their status only.
+    async fn listener(&self, id: &str, listed: &Listener) -> Result<Option<Listener>, ReadError> {
+        let key = listed.key;
+        let read = match convert::transport(key.protocol) {
+            Some(protocol) => match self.api.describe_listener(id, protocol, key.port).await {
+                Ok(read) => read.map(|read| {
+                    let mut listener = convert::listener(key, &read);
+                    if listener.description.is_empty() {
+                        listener.description.clone_from(&listed.description);
+                    }
+                    listener
+                }),
+                Err(error) if error.is_gone() => None,
+                Err(error) => return Err(Arc::new(error)),
+            },
+            None => self.listed(id, listed).await?,
+        };
+        Ok(read)
+    }
+
+    /// The status of an HTTP or HTTPS listener, from the list.
+    async fn listed(&self, id: &str, listed: &Listener) -> Result<Option<Listener>, ReadError> {
+        let mut request = DescribeLoadBalancerListeners::new(id);
+        request.listener_port = Some(listed.key.port);
+        let rows = paging::listeners(self.api.as_ref(), &request)
+            .await
+            .map_err(Arc::new)?;
+        let is_it = |protocol: Option<Protocol>| protocol == Some(listed.key.protocol);
+        Ok(rows
+            .items
+            .iter()
+            .find(|row| {
+                row.listener_port == listed.key.port && is_it(convert::protocol(&row.protocol))
+            })
+            .map(|row| Listener {
+                status: convert::listener_status(&row.status),
+                ..listed.clone()
+            }))
+    }
+
+    /// The vSwitches of a network.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn vswitches(&self, region: &str, network: &str) -> Result<Vec<String>, ReadError> {
+        let mut request = DescribeVSwitches::default();
+        request.ens_region_id = Some(region.to_owned());
+        request.network_id = Some(network.to_owned());
+        let list = paging::vswitches(self.api.as_ref(), &request)
+            .await
+            .map_err(Arc::new)?;
+        let mut ids: Vec<String> = list
+            .items
+            .into_iter()
+            .filter(|vswitch| vswitch.network_id.as_deref() == Some(network))
+            .map(|vswitch| vswitch.vswitch_id)
+            .collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Of these instances those that run in the network.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn attachable(
+        &self,
+        region: &str,
+        network: &str,
+        ids: &[String],
+    ) -> Result<Vec<String>, ReadError> {
+        let mut running = Vec::new();
+        for batch in ids.chunks(INSTANCES_PER_CALL) {
+            let mut request = DescribeInstances::default();
+            request.ens_region_id = Some(region.to_owned());
+            request.instance_ids = batch.to_vec();
+            let list = paging::instances(self.api.as_ref(), &request)
+                .await
+                .map_err(Arc::new)?;
+            running.extend(
+                list.items
+                    .into_iter()
+                    .filter(|instance| {
+                        instance.status == InstanceStatus::Running
+                            && instance.network_id.as_deref() == Some(network)
+                    })
+                    .map(|instance| instance.instance_id),
+            );
+        }
+        running.sort();
+        Ok(running)
+    }
+
+    /// Forgets what a step has changed.
+    pub fn changed(&self, id: &str, what: Changed) {
+        let mut state = self.lock();
+        if what == Changed::Whole {
+            state.details.remove(id);
+            return;
+        }
+        if let Some(detail) = state.details.get_mut(id) {
+            detail.head = None;
+            if let Changed::Listener(key) = what {
+                detail.listeners.remove(&key);
+            }
+        }
+    }
+
+    /// The lock is held for map look-ups only, which cannot panic half-way.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,270 @@
+//! From a plan and what became of its steps to the status of the PoolService (behaviour 10).
+
+use ecm_policy::conditions::{Condition, ConditionType, Reason, Refusal, Status};
+use ecm_policy::plan::{Addresses, PortStatus, Report};
+use ens_openapi::ErrorClass;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+use poolservice_api::PoolServiceStatus;
+
+use crate::executor::{Done, StepError};
+
+/// The reason that a failed call to the cloud shows.
+pub(crate) fn reason(error: &ens_openapi::Error) -> Reason {
+    match error.class() {
+        ErrorClass::Denied => Reason::AccessDenied,
+        ErrorClass::Quota => Reason::QuotaExceeded,
+        ErrorClass::Throttled | ErrorClass::Unavailable | ErrorClass::Busy => {
+            Reason::CloudUnavailable
+        }
+        _ => Reason::CloudRefused,
+    }
+}
+
+/// What a person reads about a failed call: the whole chain of causes, and what to do.
+pub(crate) fn describe(error: &ens_openapi::Error) -> String {
+    format!("{}. {}", chain(error), error.advice())
+}
+
+/// An error with its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Shows failed steps on the conditions of what they worked on. A busy answer is part of the way
+/// and not a failure.
+pub(crate) fn show_failures(report: &mut Report, done: &[Done]) {
+    for Done { step, result } in done {
+        let Err(StepError::Cloud(error)) = result else {
+            continue;
+        };
+        if error.class() == ErrorClass::Busy {
+            continue;
+        }
+        report.conditions.refuse(&Refusal::new(
+            step.condition(),
+            reason(error),
+            format!("could not {step}: {}", describe(error)),
+        ));
+    }
+}
+
+/// The status that should stand; equal to `current` when nothing is to be written.
+pub(crate) fn status(
+    current: &PoolServiceStatus,
+    report: &Report,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> PoolServiceStatus {
+    let mut status = current.clone();
+    let before = current.conditions.clone().unwrap_or_default();
+    status.conditions = Some(conditions(&before, report, generation, now));
+    match &report.addresses {
+        Addresses::Keep => {}
+        Addresses::Withdraw => status.load_balancer = Some(core::LoadBalancerStatus::default()),
+        Addresses::Publish { ip, ports } => {
+            status.load_balancer = Some(core::LoadBalancerStatus {
+                ingress: Some(vec![core::LoadBalancerIngress {
+                    ip: Some(ip.clone()),
+                    ports: (!ports.is_empty()).then(|| ports.iter().map(port_status).collect()),
+                    ..Default::default()
+                }]),
+            });
+        }
+    }
+    if !report.aggregate.is_empty() {
+        status.aggregate_to_annotations = Some(report.aggregate.clone());
+    }
+    status
+}
+
+fn port_status(port: &PortStatus) -> core::PortStatus {
+    core::PortStatus {
+        port: i32::from(port.port),
+        protocol: port.protocol.clone(),
+        error: port.error.clone(),
+    }
+}
+
+/// The conditions that should stand. What the plan does not know keeps what stands; a message that
+/// changes without a change of substance is not written (behaviour 10.1).
+fn conditions(
+    before: &[meta::Condition],
+    report: &Report,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<meta::Condition> {
+    let known: Vec<Condition> = report.conditions.with_ready();
+    // While a part is unknown, Ready follows from what stood before, not from the gap.
+    let has_gap = known.iter().any(|c| c.status == Status::Unknown);
+    let mut all: Vec<meta::Condition> = before.to_vec();
+    for condition in known {
+        let position = all
+            .iter()
+            .position(|c| c.type_ == condition.condition.as_str());
+        let is_gap = condition.status == Status::Unknown
+            || (has_gap && condition.condition == ConditionType::Ready && is_only_a_gap(report));
+        match position {
+            Some(_) if is_gap => {}
+            Some(at) => {
+                if let Some(old) = all.get_mut(at) {
+                    update(old, &condition, generation, now);
+                }
+            }
+            None => all.push(meta::Condition {
+                type_: condition.condition.as_str().to_owned(),
+                status: condition.status.as_str().to_owned(),
+                reason: condition.reason.as_str().to_owned(),
+                message: condition.message,
+                observed_generation: generation,
+                last_transition_time: meta::Time(now),
+            }),
+        }
+    }
+    all
+}
+
+/// Whether nothing is wrong but that a part is not known.
+fn is_only_a_gap(report: &Report) -> bool {
+    report
+        .conditions
+        .with_ready()
+        .iter()
+        .filter(|c| !matches!(c.condition, ConditionType::Ready | ConditionType::InSync))
+        .all(|c| c.status != Status::False)
+}
+
+fn update(old: &mut meta::Condition, new: &Condition, generation: Option<i64>, now: Timestamp) {
+    let status = new.status.as_str();
+    let substance_differs = old.status != status
+        || old.reason != new.reason.as_str()
+        || without_request_ids(&old.message) != without_request_ids(&new.message);
+    if old.status != status {
+        old.last_transition_time = meta::Time(now);
+    }
+    if substance_differs {
+        status.clone_into(&mut old.status);
+        new.reason.as_str().clone_into(&mut old.reason);
+        old.message.clone_from(&new.message);
+    }
+    old.observed_generation = generation;
+}
+
+/// The same refusal has another request id each time; that is no news.
+fn without_request_ids(message: &str) -> String {
+    let mut text = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(at) = rest.find("(RequestId ") {
+        let (head, tail) = rest.split_at(at);
+        text.push_str(head);
+        rest = tail.split_once(')').map_or("", |(_, after)| after);
+    }
+    text.push_str(rest);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn ready(report: &mut Report) {
+        for part in [
+            ConditionType::Accepted,
+            ConditionType::LoadBalancerReady,
+            ConditionType::AddressReady,
+            ConditionType::ListenersReady,
+            ConditionType::BackendsReady,
+            ConditionType::InSync,
+        ] {
+            report.conditions.good(part, "fine");
+        }
+    }
+
+    fn find<'a>(status: &'a PoolServiceStatus, kind: &str) -> &'a meta::Condition {
+        status
+            .conditions
+            .as_ref()
+            .unwrap()
+            .iter()
+            .find(|c| c.type_ == kind)
+            .unwrap()
+    }
+
+    #[test]
+    fn rule_9_2_the_same_report_changes_nothing() {
+        let mut report = Report::default();
+        ready(&mut report);
+        let first = status(&PoolServiceStatus::default(), &report, Some(1), at(10));
+        assert_eq!(status(&first, &report, Some(1), at(99)), first);
+        assert_eq!(find(&first, "Ready").status, "True");
+    }
+
+    #[test]
+    fn rule_10_1_the_transition_time_moves_with_the_status_only() {
+        let mut report = Report::default();
+        ready(&mut report);
+        let first = status(&PoolServiceStatus::default(), &report, Some(1), at(10));
+        report
+            .conditions
+            .good(ConditionType::BackendsReady, "2 servers");
+        let second = status(&first, &report, Some(1), at(20));
+        assert_eq!(find(&second, "BackendsReady").message, "2 servers");
+        assert_eq!(
+            find(&second, "BackendsReady").last_transition_time,
+            meta::Time(at(10))
+        );
+        report.conditions.set(
+            ConditionType::BackendsReady,
+            Status::False,
+            Reason::NoReadyEndpoints,
+            "none",
+        );
+        let third = status(&second, &report, Some(1), at(30));
+        assert_eq!(
+            find(&third, "BackendsReady").last_transition_time,
+            meta::Time(at(30))
+        );
+        assert_eq!(find(&third, "Ready").reason, "NoReadyEndpoints");
+    }
+
+    #[test]
+    fn rule_10_1_another_request_id_is_no_news() {
+        let mut report = Report::default();
+        ready(&mut report);
+        let refuse = |report: &mut Report, id: &str| {
+            report.conditions.set(
+                ConditionType::LoadBalancerReady,
+                Status::False,
+                Reason::AccessDenied,
+                format!("NoPermission: no (RequestId {id}). Ask."),
+            );
+        };
+        refuse(&mut report, "A");
+        let first = status(&PoolServiceStatus::default(), &report, Some(1), at(10));
+        refuse(&mut report, "B");
+        assert_eq!(status(&first, &report, Some(1), at(20)), first);
+    }
+
+    #[test]
+    fn what_a_plan_does_not_know_keeps_what_stands() {
+        let mut report = Report::default();
+        ready(&mut report);
+        let first = status(&PoolServiceStatus::default(), &report, Some(1), at(10));
+        assert_eq!(status(&first, &Report::default(), Some(1), at(20)), first);
+    }
+}
