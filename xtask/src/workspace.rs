@@ -12,7 +12,7 @@ pub(crate) fn root() -> &'static Path {
 }
 
 /// Every text file that people write or that is generated, relative to the root and sorted. Build
-/// output and hidden directories are left out.
+/// output and what tools keep for themselves are left out.
 pub(crate) fn files() -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut directories = vec![PathBuf::new()];
@@ -24,7 +24,9 @@ pub(crate) fn files() -> Result<Vec<PathBuf>> {
             let name = entry.file_name();
             let name_text = name.to_string_lossy();
             let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if is_directory && !name_text.starts_with('.') && !name_text.starts_with("target") {
+            let is_made =
+                name_text.starts_with("target") || [".git", ".direnv"].contains(&&*name_text);
+            if is_directory && !is_made {
                 directories.push(directory.join(&name));
             } else if !is_directory && is_text(Path::new(&name)) {
                 files.push(directory.join(&name));
