@@ -367,6 +367,22 @@ async fn no_secret_is_seen_in_debug_output() {
 }
 
 #[tokio::test]
+async fn a_token_that_the_cloud_repeats_does_not_get_into_the_error() {
+    let forms = "a+b/8e1a= a%2Bb%2F8e1a%3D a%252Bb%252F8e1a%253D";
+    let body = format!(
+        r#"{{"Code":"SignatureDoesNotMatch","Message":"string to sign is: {forms}.","RequestId":"R"}}"#
+    );
+    let script = Script::new([Step::status(400, &body)]);
+    let credentials = Credentials::new("id", "secret").with_security_token("a+b/8e1a=");
+    let client = Client::builder(StaticCredentials::new(credentials))
+        .transport(script)
+        .build()
+        .unwrap();
+    let error = call(&client, WRITE).await.unwrap_err();
+    assert_eq!(error.message(), Some("string to sign is: *** *** ***."));
+}
+
+#[tokio::test]
 async fn an_error_names_action_code_message_and_request() {
     let script = Script::new([Step::error(400, "StockNotEnough")]);
     let client = script.client().build().unwrap();

@@ -1,5 +1,6 @@
 //! One try: turn, credentials, signature, the caller's check, the exchange, the answer.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use tokio::time::Instant;
 
 use super::{Client, SignatureMethod, answer};
 use crate::action::{API_VERSION, Action};
-use crate::credentials::{Credentials, CredentialsError};
+use crate::credentials::{Credentials, CredentialsError, Secret};
 use crate::error::{BoxError, Error, ErrorClass};
 use crate::params::Params;
-use crate::signer::{Unsigned, v1, v3};
+use crate::signer::{Unsigned, percent_encode, v1, v3};
 use crate::transport::TransportError;
 
 /// One try, as it is told to the observer of a client.
@@ -41,14 +42,7 @@ impl Client {
         let inner = &self.inner;
         let waited = self.turn(action).await?;
         let start = Instant::now();
-        let result = match self.prepare(action, params).await {
-            Ok(request) => self.exchange(action, request).await,
-            Err(error) => Err(error),
-        };
-        if let Some(limiter) = &inner.rate_limiter {
-            let class = result.as_ref().err().map(Error::class);
-            limiter.answered(action, class == Some(ErrorClass::Throttled));
-        }
+        let result = self.try_once(action, params).await;
         if let Some(observer) = &inner.observer {
             let result = result.as_ref().map(|_| ());
             observer(&Attempt {
@@ -74,43 +68,45 @@ impl Client {
         }
     }
 
-    /// Everything before the first byte is sent.
-    async fn prepare(
-        &self,
-        action: &Action,
-        params: &Params,
-    ) -> Result<http::Request<Bytes>, Error> {
-        let inner = &self.inner;
-        let no_credentials = |source| Error::Credentials {
-            action: action.clone(),
-            source,
-        };
-        let credentials =
-            match tokio::time::timeout(inner.deadlines.attempt, inner.credentials.credentials())
-                .await
-            {
-                Ok(credentials) => credentials.map_err(no_credentials)?,
-                Err(elapsed) => {
-                    return Err(no_credentials(CredentialsError::Provider {
-                        provider: "the source of credentials".into(),
-                        is_transient: true,
-                        source: elapsed.into(),
-                    }));
-                }
-            };
+    async fn try_once(&self, action: &Action, params: &Params) -> Result<Value, Error> {
+        let credentials = self
+            .credentials()
+            .await
+            .map_err(|source| Error::Credentials {
+                action: action.clone(),
+                source,
+            })?;
         let request = self
             .signed(action, params, &credentials)
             .map_err(|source| Error::Encode {
                 action: action.clone(),
                 source,
             })?;
-        if let Some(check) = &inner.before_send {
+        if let Some(check) = &self.inner.before_send {
             check(action).map_err(|source| Error::BeforeSend {
                 action: action.clone(),
                 source,
             })?;
         }
-        Ok(request)
+        let result = self.exchange(action, request).await;
+        if let Some(limiter) = &self.inner.rate_limiter {
+            let class = result.as_ref().err().map(Error::class);
+            limiter.answered(action, class == Some(ErrorClass::Throttled));
+        }
+        result.map_err(|error| without_token(error, &credentials))
+    }
+
+    async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError> {
+        let asking = self.inner.credentials.credentials();
+        tokio::time::timeout(self.inner.deadlines.attempt, asking)
+            .await
+            .unwrap_or_else(|elapsed| {
+                Err(CredentialsError::Provider {
+                    provider: "the source of credentials".into(),
+                    is_transient: true,
+                    source: elapsed.into(),
+                })
+            })
     }
 
     async fn exchange(
@@ -227,6 +223,22 @@ impl Client {
             .clock_offset
             .store(offset.num_milliseconds(), Ordering::Relaxed);
     }
+}
+
+/// Takes the security token out of the message of an error. The cloud repeats its whole string to sign when a signature
+/// does not match, the token with it, plain or encoded.
+fn without_token(mut error: Error, credentials: &Credentials) -> Error {
+    if let (Error::Answer { refusal, .. }, Some(token)) = (&mut error, &credentials.security_token)
+        && !token.is_empty()
+        && let Some(message) = &mut refusal.message
+    {
+        let mut form = Secret::new(token.expose());
+        for _ in 0..3 {
+            *message = message.replace(form.expose(), "***");
+            form = Secret::new(percent_encode(form.expose()));
+        }
+    }
+    error
 }
 
 /// A header value that is kept out of debug output.

@@ -160,6 +160,18 @@ pub(super) fn advice(class: ErrorClass, code: Option<&str>) -> &'static str {
         (_, Some(code)) if code.starts_with("InvalidSecurityToken") => {
             "Fetch new STS credentials: the token expired or is damaged."
         }
+        (_, Some(code))
+            if [
+                "InvalidAction",
+                "InvalidApi",
+                "InvalidVersion",
+                "InvalidProduct",
+            ]
+            .iter()
+            .any(|c| code.starts_with(c)) =>
+        {
+            "Check the name of the action and the endpoint: this gateway does not know it."
+        }
         (ErrorClass::Gone, _) => {
             "Nothing for a delete; else check the id, the account and the endpoint."
         }
