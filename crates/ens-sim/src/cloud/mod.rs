@@ -2,14 +2,18 @@
 //! answers for the same seed.
 
 mod actions;
+mod answer;
 mod connect;
 mod error;
 mod faults;
 mod furnish;
+mod health;
 mod journal;
 mod limits;
+mod message;
 mod params;
 mod resource;
+mod schedule;
 mod scope;
 mod settings;
 mod transitions;
@@ -21,11 +25,13 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-pub use connect::{Backend, Flow, FrontEnd, HealthKey, Probe, ProbeKind, Refused};
+pub use connect::{Backend, Flow, FrontEnd, Refused};
 pub use error::ApiError;
 pub use faults::{Fault, FaultPlan, FaultRule, STALE_LIMIT, When};
+pub use health::{HealthKey, Probe, ProbeKind};
 pub use journal::{Call, Double, ForeignTouch, Journal, Paid, Purchase};
 pub use limits::{Quotas, RateLimits};
+pub use message::{Delivery, Method, Reply, Request, Response};
 pub use resource::{
     BackendServer, Binding, Eip, EipStatus, Instance, InstanceStatus, Life, Listener, ListenerKey,
     ListenerStatus, LoadBalancer, Network, Origin, Protocol, Region, VSwitch,
@@ -34,9 +40,8 @@ pub use settings::{Latency, MissingLoadBalancer, NameFilter, Switches};
 pub use world::{World, WorldError};
 
 use crate::time::Timestamp;
-use connect::Forwarding;
 use limits::Buckets;
-use scope::Scope;
+use schedule::Forwarding;
 use transitions::Pending;
 
 /// The version of the ENS OpenAPI that is played.
@@ -88,71 +93,6 @@ impl Default for Config {
             eip_pool: (Ipv4Addr::new(198, 18, 0, 0), 65_536),
         }
     }
-}
-
-/// HTTP method of a call. Some reads take GET only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// GET.
-    Get,
-    /// POST.
-    Post,
-}
-
-/// An authenticated call.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Account of the caller.
-    pub account: String,
-    /// GET or POST.
-    pub method: Method,
-    /// Action such as `CreateLoadBalancer`.
-    pub action: String,
-    /// Parameters by name, lists flattened (`Tag.1.Key`).
-    pub params: BTreeMap<String, String>,
-}
-
-/// An answer: HTTP status, headers, JSON body.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Response {
-    /// HTTP status.
-    pub status: u16,
-    /// Headers beyond the ordinary ones, such as `x-acs-retry-after`.
-    pub headers: Vec<(String, String)>,
-    /// JSON object.
-    pub body: Value,
-}
-
-impl Response {
-    /// The error code; `None` when the call succeeded.
-    #[must_use]
-    pub fn code(&self) -> Option<&str> {
-        if self.status == 200 {
-            None
-        } else {
-            self.body.get("Code").and_then(Value::as_str)
-        }
-    }
-}
-
-/// What becomes of an answer on its way to the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// It arrives.
-    Now,
-    /// It arrives that much later. The effect, if any, has happened already.
-    After(std::time::Duration),
-    /// The connection breaks before it arrives.
-    Lost,
-}
-
-/// An answer and what becomes of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reply {
-    /// The answer.
-    pub response: Response,
-    /// Whether and when the caller gets it.
-    pub delivery: Delivery,
 }
 
 /// Everything of one account.
@@ -275,7 +215,7 @@ impl Cloud {
             at: now,
             account: request.account.clone(),
             action: request.action.clone(),
-            params: request.params.clone(),
+            params: params::own(&request.params),
             status,
             code,
             delivered: delivery != Delivery::Lost,
@@ -383,166 +323,6 @@ impl Cloud {
             .get_mut(&self.config.account)?
             .instances
             .get_mut(id)
-    }
-
-    /// The part of a call that faults, limits and the action itself decide.
-    fn answer(
-        &mut self,
-        request: &Request,
-        request_id: &str,
-        fault: Option<Fault>,
-        now: Timestamp,
-    ) -> (Result<Value, ApiError>, Delivery) {
-        if let Err(error) = self.admit(request, now) {
-            return (Err(error), Delivery::Now);
-        }
-        match fault {
-            None => (self.execute(request, request_id, now), Delivery::Now),
-            Some(Fault::Refuse(error)) => (Err(error), Delivery::Now),
-            Some(Fault::LoseRequest) => (Err(faults::lost()), Delivery::Lost),
-            Some(Fault::LoseAnswer) => (self.execute(request, request_id, now), Delivery::Lost),
-            Some(Fault::Delay(wait)) => (
-                self.execute(request, request_id, now),
-                Delivery::After(wait),
-            ),
-            Some(Fault::FailAfterEffect(error)) => {
-                let _done = self.execute(request, request_id, now);
-                (Err(error), Delivery::Now)
-            }
-            Some(Fault::Unseen) => (
-                self.execute_unseeing(request, request_id, now),
-                Delivery::Now,
-            ),
-            Some(Fault::OtherAccount) => {
-                let account = "9999999999999999".to_owned();
-                let request = Request {
-                    account,
-                    ..request.clone()
-                };
-                (self.execute(&request, request_id, now), Delivery::Now)
-            }
-            Some(Fault::Stale(age)) => (
-                self.execute_stale(request, request_id, age, now),
-                Delivery::Now,
-            ),
-            Some(Fault::ForgetTokens) => {
-                if let Some(state) = self.accounts.get_mut(&request.account) {
-                    state.tokens.clear();
-                }
-                (self.execute(request, request_id, now), Delivery::Now)
-            }
-            Some(Fault::LateEffect(wait)) => {
-                let late =
-                    transitions::Transition::LateCall(request.clone(), request_id.to_owned());
-                self.pending.add(now.after(wait), &request.account, late);
-                (Err(faults::lost()), Delivery::Lost)
-            }
-        }
-    }
-
-    /// Runs a call while all ELBs and EIPs are out of sight. What it makes stays.
-    fn execute_unseeing(
-        &mut self,
-        request: &Request,
-        request_id: &str,
-        now: Timestamp,
-    ) -> Result<Value, ApiError> {
-        let mut hidden = State::default();
-        if let Some(state) = self.accounts.get_mut(&request.account) {
-            std::mem::swap(&mut hidden.load_balancers, &mut state.load_balancers);
-            std::mem::swap(&mut hidden.eips, &mut state.eips);
-        }
-        let result = self.execute(request, request_id, now);
-        if let Some(state) = self.accounts.get_mut(&request.account) {
-            state.load_balancers.append(&mut hidden.load_balancers);
-            state.eips.append(&mut hidden.eips);
-        }
-        result
-    }
-
-    /// Runs a read against the past; anything else as ever.
-    fn execute_stale(
-        &mut self,
-        request: &Request,
-        request_id: &str,
-        age: std::time::Duration,
-        now: Timestamp,
-    ) -> Result<Value, ApiError> {
-        let then = self
-            .past
-            .iter()
-            .rev()
-            .find(|(at, _)| now.since(*at) >= age)
-            .map(|(_, states)| states.clone());
-        let (true, Some(then)) = (request.action.starts_with("Describe"), then) else {
-            return self.execute(request, request_id, now);
-        };
-        let present = std::mem::replace(&mut self.accounts, then);
-        let result = self.execute(request, request_id, now);
-        self.accounts = present;
-        result
-    }
-
-    /// Keeps how things stand now, where a rule may want to see it later.
-    fn remember(&mut self, now: Timestamp) {
-        if !self.config.faults.looks_back() {
-            self.past.clear();
-            return;
-        }
-        self.past.push_back((now, self.accounts.clone()));
-        // One older than the limit stays, for it is how things stood at the limit.
-        while self
-            .past
-            .get(1)
-            .is_some_and(|(at, _)| now.since(*at) >= faults::STALE_LIMIT)
-        {
-            self.past.pop_front();
-        }
-    }
-
-    /// Is there such an action, for this method, and may this user call it now?
-    fn admit(&mut self, request: &Request, now: Timestamp) -> Result<(), ApiError> {
-        let action = actions::find(&request.action, &self.config.switches)?;
-        if action.get_only && request.method != Method::Get {
-            let message = format!("{} takes GET only.", action.name);
-            return Err(ApiError::new(403, "UnsupportedHTTPMethod", message));
-        }
-        self.buckets.take(
-            self.config.rate_limits,
-            &request.account,
-            action.name,
-            action.per_second,
-            now,
-        )
-    }
-
-    fn execute(
-        &mut self,
-        request: &Request,
-        request_id: &str,
-        now: Timestamp,
-    ) -> Result<Value, ApiError> {
-        let action = actions::find(&request.action, &self.config.switches)?;
-        let args = params::Args::check(
-            action.params,
-            &request.params,
-            self.config.switches.unknown_parameters_refused,
-        )?;
-        let mut scope = Scope {
-            action: action.name,
-            request_id,
-            account: &request.account,
-            now,
-            config: &self.config,
-            regions: &self.regions,
-            state: self.accounts.entry(request.account.clone()).or_default(),
-            pending: &mut self.pending,
-            journal: &mut self.journal,
-            rng: &mut self.rng,
-            eip_addresses: &mut self.eip_addresses,
-            next_eip: &mut self.next_eip,
-        };
-        (action.run)(&mut scope, &args)
     }
 
     /// A refusal that the gateway makes before the cloud sees the call.

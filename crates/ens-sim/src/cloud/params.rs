@@ -76,6 +76,13 @@ const COMMON: &[&str] = &[
     "Version",
 ];
 
+/// The parameters of the action itself, without keys, tokens and signature.
+pub(super) fn own(given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut own = given.clone();
+    own.retain(|name, _| !COMMON.contains(&name.as_str()));
+    own
+}
+
 /// The parameters of one call, checked against the action's grammar.
 pub(crate) struct Args<'a> {
     given: BTreeMap<&'a str, &'a str>,

@@ -456,8 +456,13 @@ fn the_answer_carries_its_request_id_and_its_retry_hint_as_headers() {
 }
 
 #[test]
-fn secrets_are_not_printed() {
-    assert!(!format!("{:?}", gateway()).contains("testsecret"));
+fn secrets_are_neither_printed_nor_recorded() {
+    let mut gateway = gateway();
+    assert!(!format!("{gateway:?}").contains("testsecret"));
+    let query = v1_with(&[("EnsRegionId", "cn-hefei")]);
+    assert_eq!(answer(&mut gateway, &get(&query)).0, 200);
+    let params: Vec<&String> = gateway.cloud().journal().calls[0].params.keys().collect();
+    assert_eq!(params, ["EnsRegionId"]);
 }
 
 proptest! {
