@@ -30,7 +30,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     cluster_id: Option<String>,
     /// Which halves run.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "fan-out,elb")]
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "fan-out,elb"
+    )]
     controllers: Vec<Half>,
     /// How often everything is compared with the cloud although nothing changed.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=86_400))]
@@ -107,7 +112,9 @@ fn ens_client(
     if let Some(endpoint) = endpoint {
         builder = builder.endpoint(endpoint);
     }
-    builder.build().context("setting up the client of the cloud")
+    builder
+        .build()
+        .context("setting up the client of the cloud")
 }
 
 /// Logs to standard error, `RUST_LOG` deciding what.

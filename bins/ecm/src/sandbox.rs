@@ -61,9 +61,15 @@ pub(crate) struct Running {
 impl Running {
     /// Starts everything. The controllers talk to both simulators over real connections.
     pub(crate) async fn start(latency: Latency) -> Result<Self> {
-        let sandbox = Sandbox::start(latency.into(), 1).await.context("starting the sandbox")?;
+        let sandbox = Sandbox::start(latency.into(), 1)
+            .await
+            .context("starting the sandbox")?;
         let controllers = sandbox.run().await.context("starting the controllers")?;
-        Ok(Self { client: controllers.client.clone(), sandbox, controllers })
+        Ok(Self {
+            client: controllers.client.clone(),
+            sandbox,
+            controllers,
+        })
     }
 
     /// Stops the controllers, then the simulators.
@@ -82,22 +88,18 @@ pub(crate) enum KubeconfigFile {
 
 impl KubeconfigFile {
     pub(crate) fn write(path: Option<&Path>, text: &str) -> Result<Self> {
-        match path {
-            Some(path) => {
-                std::fs::write(path, text)
-                    .with_context(|| format!("writing kubeconfig {}", path.display()))?;
-                Ok(Self::Users(path.to_owned()))
-            }
-            None => {
-                let file = tempfile::Builder::new()
-                    .prefix("ecm-sandbox-")
-                    .suffix(".kubeconfig")
-                    .tempfile()
-                    .context("making a temporary kubeconfig")?;
-                std::fs::write(file.path(), text).context("writing the temporary kubeconfig")?;
-                Ok(Self::Temporary(file))
-            }
+        if let Some(path) = path {
+            std::fs::write(path, text)
+                .with_context(|| format!("writing kubeconfig {}", path.display()))?;
+            return Ok(Self::Users(path.to_owned()));
         }
+        let file = tempfile::Builder::new()
+            .prefix("ecm-sandbox-")
+            .suffix(".kubeconfig")
+            .tempfile()
+            .context("making a temporary kubeconfig")?;
+        std::fs::write(file.path(), text).context("writing the temporary kubeconfig")?;
+        Ok(Self::Temporary(file))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -112,11 +114,21 @@ fn tell(running: &Running, kubeconfig: &Path) {
     println!("{}", styled(BOLD, "The sandbox is ready."));
     println!();
     println!("cluster      http://{}", running.sandbox.server());
-    println!("cloud        {}  (a page for people, and the API)", running.sandbox.cloud.endpoint());
+    println!(
+        "cloud        {}  (a page for people, and the API)",
+        running.sandbox.cloud.endpoint()
+    );
     println!("credentials  {ACCESS_KEY_ID} / {ACCESS_KEY_SECRET}");
     println!();
     table(
-        &["POOL", "REGION", "NETWORK", "VSWITCHES", "NODES", "USER'S ELB"],
+        &[
+            "POOL",
+            "REGION",
+            "NETWORK",
+            "VSWITCHES",
+            "NODES",
+            "USER'S ELB",
+        ],
         POOLS.map(|pool| {
             [
                 pool.name.to_owned(),
@@ -136,7 +148,10 @@ fn tell(running: &Running, kubeconfig: &Path) {
         println!("  {line}");
     }
     println!();
-    println!("{}", styled(DIM, "Ctrl-C stops it and leaves nothing behind."));
+    println!(
+        "{}",
+        styled(DIM, "Ctrl-C stops it and leaves nothing behind.")
+    );
 }
 
 /// The commands of the user guide, option A.

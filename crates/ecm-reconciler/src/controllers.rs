@@ -128,7 +128,10 @@ impl Controllers {
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         let node_pools = watch::discover(&self.client).await?;
         let index = Arc::new(Mutex::new(Index::new(&self.identity.load_balancer_class)));
-        let reporter = Reporter { controller: "edge-controller-manager".into(), instance: None };
+        let reporter = Reporter {
+            controller: "edge-controller-manager".into(),
+            instance: None,
+        };
         let (notifier, publisher) =
             Notifier::new(self.client.clone(), reporter, self.clock.clone());
         let services = WorkQueue::<ObjectKey>::new(full_jitter(self.random));
@@ -154,7 +157,10 @@ impl Controllers {
             notifier: notifier.clone(),
             clock: self.clock,
             random: self.random,
-            config: elb::Config { identity: self.identity, drift_interval: self.drift_interval },
+            config: elb::Config {
+                identity: self.identity,
+                drift_interval: self.drift_interval,
+            },
         }));
 
         let (synced, all_synced) = flag::channel(false);
@@ -164,8 +170,14 @@ impl Controllers {
                 for uid in &affected.gone {
                     notifier.forget(uid);
                 }
-                affected.services.into_iter().for_each(|key| services.add(key));
-                affected.pool_services.into_iter().for_each(|key| pool_services.add(key));
+                affected
+                    .services
+                    .into_iter()
+                    .for_each(|key| services.add(key));
+                affected
+                    .pool_services
+                    .into_iter()
+                    .for_each(|key| pool_services.add(key));
             }
         };
         let fan_out_half = async {
@@ -186,9 +198,21 @@ impl Controllers {
                 queue::run("elb", pool_services, self.workers, stop.clone(), sync).await;
             }
         };
-        let watches =
-            watch::run(self.client, node_pools, index, synced, enqueue, stop.clone());
-        tokio::join!(watches, fan_out_half, elb_half, publisher.run(stop.clone()));
+        let watches = watch::run(
+            self.client,
+            node_pools,
+            index,
+            synced,
+            enqueue,
+            stop.clone(),
+        );
+        // On the heap: together they are larger than a caller's stack frame should be.
+        tokio::join!(
+            Box::pin(watches),
+            Box::pin(fan_out_half),
+            Box::pin(elb_half),
+            Box::pin(publisher.run(stop.clone()))
+        );
         Ok(())
     }
 }

@@ -56,7 +56,8 @@ impl Sandbox {
     /// # Errors
     /// When a client cannot be made.
     pub async fn run(&self) -> Result<Running, RunningError> {
-        self.run_with(Credentials::new(ACCESS_KEY_ID, ACCESS_KEY_SECRET)).await
+        self.run_with(Credentials::new(ACCESS_KEY_ID, ACCESS_KEY_SECRET))
+            .await
     }
 
     /// Starts the controllers with any AccessKey.
@@ -81,7 +82,11 @@ impl Sandbox {
             Controllers::builder(client.clone(), Arc::new(cloud), identity, leadership)
                 .unmatch_grace(UNMATCH_GRACE)
                 .run(stop.clone());
-        Ok(Running { client, stop, task: tokio::spawn(controllers) })
+        Ok(Running {
+            client,
+            stop,
+            task: tokio::spawn(controllers),
+        })
     }
 
     /// A client of the cluster over HTTP, without retries of its own.

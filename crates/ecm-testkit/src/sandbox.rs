@@ -78,7 +78,7 @@ pub enum SandboxError {
     Serve(#[from] kube_sim::ServeError),
     /// The node ports cannot be served.
     #[error("starting the nodes of the simulated cluster")]
-    Nodes(#[from] kube_sim::PlayError),
+    Nodes(#[from] kube_sim::NoAddressBlock),
     /// A custom resource definition is not JSON; the types do not allow that.
     #[error("encoding a custom resource definition")]
     Encode(#[from] serde_json::Error),
@@ -120,16 +120,26 @@ impl Sandbox {
         let cluster = Cluster::builder().seed(seed).start();
         let server = cluster.serve("127.0.0.1:0").await?;
         furnish(&cluster)?;
-        cluster.play().await?;
+        cluster.play();
+        let node_ports = cluster.open_node_ports()?;
         for node in POOLS.iter().flat_map(|pool| pool.nodes) {
-            let address =
-                cluster.node_address(node).ok_or_else(|| SandboxError::NodeAddress(node.to_owned()))?;
+            let address = node_ports
+                .address(node)
+                .ok_or_else(|| SandboxError::NodeAddress(node.to_owned()))?;
             cloud
                 .set_instance_address(&instance_of(node), address)
-                .map_err(|source| SandboxError::Node { node: node.to_owned(), source })?;
+                .map_err(|source| SandboxError::Node {
+                    node: node.to_owned(),
+                    source,
+                })?;
         }
         let kubeconfig = cluster.kubeconfig().unwrap_or_default();
-        Ok(Self { cluster, cloud, kubeconfig, server })
+        Ok(Self {
+            cluster,
+            cloud,
+            kubeconfig,
+            server,
+        })
     }
 
     /// A kubeconfig of the cluster.
@@ -166,9 +176,15 @@ fn furnish(cluster: &Cluster) -> Result<(), SandboxError> {
         cluster
             .apply(object)
             .map(|_| ())
-            .map_err(|status| SandboxError::Apply { what, message: status.to_string() })
+            .map_err(|status| SandboxError::Apply {
+                what,
+                message: status.to_string(),
+            })
     };
-    for crd in [poolservice_api::pool_service_crd(), poolservice_api::node_pool_crd()] {
+    for crd in [
+        poolservice_api::pool_service_crd(),
+        poolservice_api::node_pool_crd(),
+    ] {
         let name = crd.metadata.name.clone().unwrap_or_default();
         apply(format!("CRD {name}"), serde_json::to_value(&crd)?)?;
     }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    CUBE_SVC, CUBE_SVC_SELF_MANAGED, LOAD_BALANCER_ID, World, is_bound_to, placement, pool_service,
+    CUBE_SVC, CUBE_SVC_SELF_MANAGED, LOAD_BALANCER_ID, World, has_eip, placement, pool_service,
 };
 use ecm_testkit::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, POOLS};
 use ens_openapi::api::EnsApi as _;
@@ -22,13 +22,23 @@ async fn option_a_makes_one_load_balancer_per_pool_and_leaves_nothing_behind() {
     let addresses = world.addresses(2).await;
     assert_eq!(world.managed().len(), 4, "two load balancers and two EIPs");
     for (at, pool) in POOLS.iter().enumerate() {
-        let ps = world.pool_services().get(&pool_service(pool)).await.unwrap();
+        let ps = world
+            .pool_services()
+            .get(&pool_service(pool))
+            .await
+            .unwrap();
         let ingress = ps.status.unwrap().load_balancer.unwrap().ingress.unwrap();
         let address = ingress[0].ip.clone().unwrap();
-        assert!(addresses.contains(&address), "{address} of pool {at} is on the Service");
+        assert!(
+            addresses.contains(&address),
+            "{address} of pool {at} is on the Service"
+        );
         let answer = world.get(&address, 80).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!(pool.nodes.iter().any(|node| answer.contains(node)), "{answer}");
+        assert!(
+            pool.nodes.iter().any(|node| answer.contains(node)),
+            "{answer}"
+        );
     }
 
     world.delete_service().await;
@@ -36,7 +46,11 @@ async fn option_a_makes_one_load_balancer_per_pool_and_leaves_nothing_behind() {
     let journal = world.sandbox.cloud.journal();
     assert_eq!(journal.leaks().count(), 0, "{journal:#?}");
     assert!(journal.doubles.is_empty(), "{:?}", journal.doubles);
-    assert!(journal.foreign_touches.is_empty(), "{:?}", journal.foreign_touches);
+    assert!(
+        journal.foreign_touches.is_empty(),
+        "{:?}",
+        journal.foreign_touches
+    );
     running.stop().await.unwrap();
     world.sandbox.shutdown().await;
 }
@@ -48,24 +62,41 @@ async fn option_b_waits_for_ids_then_serves_and_keeps_the_users_load_balancers()
     world.deploy_and_annotate().await;
     world.apply(CUBE_SVC_SELF_MANAGED);
     for pool in &POOLS {
-        world.reason(&pool_service(pool), "Ready", "WaitingForLoadBalancerId").await;
+        world
+            .reason(&pool_service(pool), "Ready", "WaitingForLoadBalancerId")
+            .await;
     }
     for pool in &POOLS {
-        world.annotate_ps(&pool_service(pool), LOAD_BALANCER_ID, pool.load_balancer).await;
+        world
+            .annotate_ps(&pool_service(pool), LOAD_BALANCER_ID, pool.load_balancer)
+            .await;
     }
     for address in world.addresses(2).await {
         assert!(world.get(&address, 80).await.starts_with("HTTP/1.1 200"));
     }
-    assert_eq!(world.managed(), Vec::<String>::new(), "nothing is made for a user's load balancer");
+    assert_eq!(
+        world.managed(),
+        Vec::<String>::new(),
+        "nothing is made for a user's load balancer"
+    );
 
     world.delete_service().await;
     let snapshot = world.sandbox.cloud.snapshot();
     for pool in &POOLS {
-        assert!(snapshot.load_balancers.iter().any(|lb| lb.id == pool.load_balancer));
-        assert!(snapshot.eips.iter().any(|eip| is_bound_to(eip, pool.load_balancer)));
+        assert!(
+            snapshot
+                .load_balancers
+                .iter()
+                .any(|lb| lb.id == pool.load_balancer)
+        );
+        assert!(has_eip(&snapshot, pool.load_balancer));
     }
     let journal = world.sandbox.cloud.journal();
-    assert!(journal.foreign_touches.is_empty(), "{:?}", journal.foreign_touches);
+    assert!(
+        journal.foreign_touches.is_empty(),
+        "{:?}",
+        journal.foreign_touches
+    );
     running.stop().await.unwrap();
     world.sandbox.shutdown().await;
 }
@@ -77,7 +108,9 @@ async fn a_wrong_key_is_named_and_the_right_one_goes_on_from_there() {
     world.apply(CUBE_SVC);
     let wrong = Credentials::new("nobody", ACCESS_KEY_SECRET);
     let running = world.sandbox.run_with(wrong).await.unwrap();
-    let message = world.reason(&pool_service(&POOLS[0]), "Ready", "AccessDenied").await;
+    let message = world
+        .reason(&pool_service(&POOLS[0]), "Ready", "AccessDenied")
+        .await;
     assert!(message.contains("InvalidAccessKeyId"), "{message}");
     assert!(message.contains("RequestId"), "{message}");
     assert!(!message.contains(ACCESS_KEY_SECRET), "{message}");
@@ -102,9 +135,17 @@ async fn a_misspelt_pool_annotation_is_named_and_the_other_pool_serves() {
     });
     world.annotate_pool(&POOLS[0], misspelt).await;
     world.apply(CUBE_SVC);
-    let message = world.reason(&pool_service(&POOLS[0]), "Accepted", "PlacementMissing").await;
-    assert!(message.contains("alibabacloud.com/ens-region-id"), "{message}");
-    assert!(message.contains("alibabacloud.com/ens-regoin-id"), "{message}");
+    let message = world
+        .reason(&pool_service(&POOLS[0]), "Accepted", "PlacementMissing")
+        .await;
+    assert!(
+        message.contains("alibabacloud.com/ens-region-id"),
+        "{message}"
+    );
+    assert!(
+        message.contains("alibabacloud.com/ens-regoin-id"),
+        "{message}"
+    );
     assert_eq!(world.addresses(1).await.len(), 1, "the other pool goes on");
 
     world.annotate_pool(&POOLS[0], placement(&POOLS[0])).await;
@@ -120,7 +161,12 @@ async fn a_selector_that_does_not_parse_is_told_and_changes_nothing() {
     world.deploy_and_annotate().await;
     world.apply(CUBE_SVC);
     let before = world.addresses(2).await;
-    world.annotate_service("service.openyurt.io/nodepool-labelselector", "k8s-svc in (cube").await;
+    world
+        .annotate_service(
+            "service.openyurt.io/nodepool-labelselector",
+            "k8s-svc in (cube",
+        )
+        .await;
     let note = world.event("InvalidNodePoolSelector").await;
     assert!(note.contains("k8s-svc in (cube"), "{note}");
     assert_eq!(world.addresses(2).await, before);
@@ -149,9 +195,16 @@ async fn a_port_that_somebody_uses_on_a_users_load_balancer_is_named_and_left_al
     world.apply(CUBE_SVC_SELF_MANAGED);
     let ps = pool_service(&POOLS[0]);
     world.reason(&ps, "Ready", "WaitingForLoadBalancerId").await;
-    world.annotate_ps(&ps, LOAD_BALANCER_ID, POOLS[0].load_balancer).await;
-    let message = world.reason(&ps, "ListenersReady", "ListenerConflict").await;
-    assert!(message.contains("port 80") && message.contains("my own listener"), "{message}");
+    world
+        .annotate_ps(&ps, LOAD_BALANCER_ID, POOLS[0].load_balancer)
+        .await;
+    let message = world
+        .reason(&ps, "ListenersReady", "ListenerConflict")
+        .await;
+    assert!(
+        message.contains("port 80") && message.contains("my own listener"),
+        "{message}"
+    );
     let read = users
         .describe_listener(POOLS[0].load_balancer, TransportProtocol::Tcp, 80)
         .await

@@ -38,7 +38,10 @@ pub(super) struct Guide<'a> {
 
 impl<'a> Guide<'a> {
     pub(super) fn new(running: &'a Running) -> Self {
-        Self { running, kubectl: Kubectl::new(running.client.clone()) }
+        Self {
+            running,
+            kubectl: Kubectl::new(running.client.clone()),
+        }
     }
 
     /// Step 1: an application on all nodes.
@@ -48,7 +51,11 @@ impl<'a> Guide<'a> {
         wait_for("a pod is ready on each of the 4 nodes", || async {
             let ds = self.kubectl.find("ds", "cube").await?.unwrap_or_default();
             let ready = ds["status"]["numberReady"].as_i64().unwrap_or(0);
-            Ok(if ready == 4 { Look::Here(()) } else { Look::NotYet(format!("{ready} of 4")) })
+            Ok(if ready == 4 {
+                Look::Here(())
+            } else {
+                Look::NotYet(format!("{ready} of 4"))
+            })
         })
         .await?;
         self.kubectl.get("ds", Some("cube")).await
@@ -65,9 +72,13 @@ impl<'a> Guide<'a> {
                 (keys::ENS_REGION_ID, pool.region),
                 (keys::ENS_VSWITCH_ID, vswitches.as_str()),
             ] {
-                self.kubectl.annotate("nodepool", pool.name, key, value).await?;
+                self.kubectl
+                    .annotate("nodepool", pool.name, key, value)
+                    .await?;
             }
-            self.kubectl.label("nodepool", pool.name, "k8s-svc", "cube").await?;
+            self.kubectl
+                .label("nodepool", pool.name, "k8s-svc", "cube")
+                .await?;
         }
         Ok(())
     }
@@ -75,7 +86,9 @@ impl<'a> Guide<'a> {
     /// Step 3, option A: load balancers that the controller makes.
     pub(super) async fn expose_auto(&mut self) -> Result<()> {
         stage::heading("Step 3, option A: expose the application, auto-managed ELB");
-        self.kubectl.apply("examples/guide/cube-svc.yaml", CUBE_SVC).await?;
+        self.kubectl
+            .apply("examples/guide/cube-svc.yaml", CUBE_SVC)
+            .await?;
         self.expect_addresses().await?;
         self.kubectl.get("ps", None).await?;
         self.kubectl.get("svc", Some(SERVICE)).await?;
@@ -94,13 +107,22 @@ impl<'a> Guide<'a> {
                 waiting += usize::from(reason == "WaitingForLoadBalancerId");
             }
             let all = waiting == POOLS.len();
-            Ok(if all { Look::Here(()) } else { Look::NotYet(format!("{waiting} of 2")) })
+            Ok(if all {
+                Look::Here(())
+            } else {
+                Look::NotYet(format!("{waiting} of 2"))
+            })
         })
         .await?;
         self.kubectl.get("ps", None).await?;
         for pool in POOLS {
             self.kubectl
-                .annotate("ps", &pool_service(&pool), LOAD_BALANCER_ID, pool.load_balancer)
+                .annotate(
+                    "ps",
+                    &pool_service(&pool),
+                    LOAD_BALANCER_ID,
+                    pool.load_balancer,
+                )
                 .await?;
         }
         self.expect_addresses().await?;
@@ -111,10 +133,17 @@ impl<'a> Guide<'a> {
     /// Deleting the Service of option A releases what was made for it.
     pub(super) async fn delete_auto(&mut self) -> Result<()> {
         let ours = self.managed();
-        ensure!(ours.len() == 4, "expected 2 ELBs and 2 EIPs of the controller's, found {ours:?}");
+        ensure!(
+            ours.len() == 4,
+            "expected 2 ELBs and 2 EIPs of the controller's, found {ours:?}"
+        );
         self.delete_service().await?;
         let left = self.managed();
-        ensure!(left.is_empty(), "expected nothing left in the cloud, found {}", left.join(", "));
+        ensure!(
+            left.is_empty(),
+            "expected nothing left in the cloud, found {}",
+            left.join(", ")
+        );
         stage::good(&format!("gone from the cloud: {}", ours.join(", ")));
         Ok(())
     }
@@ -124,11 +153,20 @@ impl<'a> Guide<'a> {
         self.delete_service().await?;
         let snapshot = self.running.sandbox.cloud.snapshot();
         for pool in POOLS {
-            let stays = snapshot.load_balancers.iter().any(|lb| lb.id == pool.load_balancer);
+            let stays = snapshot
+                .load_balancers
+                .iter()
+                .any(|lb| lb.id == pool.load_balancer);
             let bound = snapshot.eips.iter().any(|eip| {
-                eip.binding.as_ref().is_some_and(|to| to.instance_id == pool.load_balancer)
+                eip.binding
+                    .as_ref()
+                    .is_some_and(|to| to.instance_id == pool.load_balancer)
             });
-            ensure!(stays && bound, "expected {} with its EIP to stay", pool.load_balancer);
+            ensure!(
+                stays && bound,
+                "expected {} with its EIP to stay",
+                pool.load_balancer
+            );
         }
         stage::good("still in the cloud, with their EIPs: lb-heifei, lb-chengdu");
         Ok(())
@@ -171,8 +209,14 @@ impl<'a> Guide<'a> {
     /// A request through every external IP, and who answered.
     async fn request_all(&self) -> Result<()> {
         for pool in POOLS {
-            let ps = self.kubectl.find("ps", &pool_service(&pool)).await?.unwrap_or_default();
-            let text = ps["status"]["loadBalancer"]["ingress"][0]["ip"].as_str().unwrap_or_default();
+            let ps = self
+                .kubectl
+                .find("ps", &pool_service(&pool))
+                .await?
+                .unwrap_or_default();
+            let text = ps["status"]["loadBalancer"]["ingress"][0]["ip"]
+                .as_str()
+                .unwrap_or_default();
             let address: Ipv4Addr = text
                 .parse()
                 .with_context(|| format!("{} has no address", pool_service(&pool)))?;
@@ -211,15 +255,23 @@ impl<'a> Guide<'a> {
         let Some((head, body)) = answer.split_once("\r\n\r\n") else {
             bail!("expected an HTTP answer from {real}, got {answer:?}");
         };
-        ensure!(head.starts_with("HTTP/1.1 200"), "expected 200 from {real}, got {head}");
+        ensure!(
+            head.starts_with("HTTP/1.1 200"),
+            "expected 200 from {real}, got {head}"
+        );
         Ok(body.to_owned())
     }
 
     async fn addresses(&self) -> Result<Vec<String>> {
         let svc = self.kubectl.find("svc", SERVICE).await?.unwrap_or_default();
         let empty = Vec::new();
-        let ingress = svc["status"]["loadBalancer"]["ingress"].as_array().unwrap_or(&empty);
-        Ok(ingress.iter().filter_map(|i| i["ip"].as_str().map(str::to_owned)).collect())
+        let ingress = svc["status"]["loadBalancer"]["ingress"]
+            .as_array()
+            .unwrap_or(&empty);
+        Ok(ingress
+            .iter()
+            .filter_map(|i| i["ip"].as_str().map(str::to_owned))
+            .collect())
     }
 
     /// How far each pool is.
@@ -236,8 +288,14 @@ impl<'a> Guide<'a> {
     }
 
     async fn reason(&self, pool: &Pool) -> Result<String> {
-        let ps = self.kubectl.find("ps", &pool_service(pool)).await?.unwrap_or_default();
-        Ok(condition(&ps, "Ready", "reason").unwrap_or_default().to_owned())
+        let ps = self
+            .kubectl
+            .find("ps", &pool_service(pool))
+            .await?
+            .unwrap_or_default();
+        Ok(condition(&ps, "Ready", "reason")
+            .unwrap_or_default()
+            .to_owned())
     }
 }
 

@@ -19,8 +19,22 @@ const NAMESPACE: &str = "default";
 const KINDS: [(&str, &str, &str, &str, &str, bool); 4] = [
     ("ds", "apps", "v1", "DaemonSet", "daemonsets", true),
     ("svc", "", "v1", "Service", "services", true),
-    ("ps", "network.openyurt.io", "v1alpha1", "PoolService", "poolservices", true),
-    ("nodepool", "apps.openyurt.io", "v1beta2", "NodePool", "nodepools", false),
+    (
+        "ps",
+        "network.openyurt.io",
+        "v1alpha1",
+        "PoolService",
+        "poolservices",
+        true,
+    ),
+    (
+        "nodepool",
+        "apps.openyurt.io",
+        "v1beta2",
+        "NodePool",
+        "nodepools",
+        false,
+    ),
 ];
 
 /// Does to a cluster what the guide's commands do, and says which command that is.
@@ -38,7 +52,10 @@ impl Kubectl {
         stage::command(&format!("kubectl apply -f {file}"));
         let object: DynamicObject =
             serde_saphyr::from_str(text).with_context(|| format!("reading {file}"))?;
-        let types = object.types.clone().ok_or_else(|| anyhow!("{file} has no kind"))?;
+        let types = object
+            .types
+            .clone()
+            .ok_or_else(|| anyhow!("{file} has no kind"))?;
         let word = KINDS
             .iter()
             .find(|(.., kind, _, _)| *kind == types.kind)
@@ -52,15 +69,31 @@ impl Kubectl {
     }
 
     /// `kubectl annotate KIND NAME KEY=VALUE`.
-    pub(super) async fn annotate(&self, kind: &str, name: &str, key: &str, value: &str) -> Result<()> {
+    pub(super) async fn annotate(
+        &self,
+        kind: &str,
+        name: &str,
+        key: &str,
+        value: &str,
+    ) -> Result<()> {
         stage::command(&format!("kubectl annotate {kind} {name} {key}={value}"));
-        self.patch(kind, name, &json!({ "metadata": { "annotations": { key: value } } })).await
+        self.patch(
+            kind,
+            name,
+            &json!({ "metadata": { "annotations": { key: value } } }),
+        )
+        .await
     }
 
     /// `kubectl label KIND NAME KEY=VALUE`.
     pub(super) async fn label(&self, kind: &str, name: &str, key: &str, value: &str) -> Result<()> {
         stage::command(&format!("kubectl label {kind} {name} {key}={value}"));
-        self.patch(kind, name, &json!({ "metadata": { "labels": { key: value } } })).await
+        self.patch(
+            kind,
+            name,
+            &json!({ "metadata": { "labels": { key: value } } }),
+        )
+        .await
     }
 
     async fn patch(&self, kind: &str, name: &str, patch: &Value) -> Result<()> {
@@ -88,7 +121,9 @@ impl Kubectl {
             .get_opt(name)
             .await
             .with_context(|| format!("reading {kind} {name}"))?;
-        found.map(|object| Ok(serde_json::to_value(object)?)).transpose()
+        found
+            .map(|object| Ok(serde_json::to_value(object)?))
+            .transpose()
     }
 
     /// `kubectl get KIND [NAME]`: prints the table that the API server makes.
@@ -103,7 +138,11 @@ impl Kubectl {
             .header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
             .body(Vec::new())
             .context("building a request")?;
-        let table: Value = self.client.request(request).await.with_context(|| format!("listing {kind}"))?;
+        let table: Value = self
+            .client
+            .request(request)
+            .await
+            .with_context(|| format!("listing {kind}"))?;
         print(&table);
         Ok(())
     }
@@ -131,7 +170,12 @@ fn print(table: &Value) {
         .iter()
         .enumerate()
         .filter(|(_, column)| column["priority"].as_i64().unwrap_or(0) == 0)
-        .map(|(at, column)| (at, column["name"].as_str().unwrap_or_default().to_uppercase()))
+        .map(|(at, column)| {
+            (
+                at,
+                column["name"].as_str().unwrap_or_default().to_uppercase(),
+            )
+        })
         .collect();
     let header: Vec<&str> = columns.iter().map(|(_, name)| name.as_str()).collect();
     let rows = list(&table["rows"]).into_iter().map(|row| {

@@ -40,14 +40,24 @@ enum GuideOption {
 pub(crate) async fn run(args: Args) -> Result<()> {
     crate::run::log_to_stderr("error");
     let begun = now();
-    println!("{}", styled(BOLD, "A cluster and a cloud, both simulated; the controllers and the traffic are real."));
+    println!(
+        "{}",
+        styled(
+            BOLD,
+            "A cluster and a cloud, both simulated; the controllers and the traffic are real."
+        )
+    );
     let running = Running::start(args.latency).await?;
     let played = play(&running, &args).await;
     let stopped = running.stop().await;
     played?;
     stopped?;
     println!();
-    println!("{} in {:.1} s", styled(GOOD, "Every step did what the guide says"), begun.elapsed().as_secs_f64());
+    println!(
+        "{} in {:.1} s",
+        styled(GOOD, "Every step did what the guide says"),
+        begun.elapsed().as_secs_f64()
+    );
     Ok(())
 }
 
@@ -80,13 +90,19 @@ async fn play(running: &Running, args: &Args) -> Result<()> {
 async fn stay(running: &Running) -> Result<()> {
     let file = crate::sandbox::KubeconfigFile::write(None, running.sandbox.kubeconfig())?;
     println!();
-    println!("It stays up until Ctrl-C:  export KUBECONFIG={}", file.path().display());
+    println!(
+        "It stays up until Ctrl-C:  export KUBECONFIG={}",
+        file.path().display()
+    );
     crate::run::stop_on_signal()?.cancelled().await;
     Ok(())
 }
 
 /// For the time that people read on the last line.
-#[expect(clippy::disallowed_methods, reason = "nothing depends on it but what is printed")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing depends on it but what is printed"
+)]
 fn now() -> Instant {
     Instant::now()
 }

@@ -10,7 +10,7 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::runtime::wait::{Condition, await_condition};
 use kube::{Api, Client, ResourceExt as _};
-use poolservice_api::{NodePool, PoolService};
+use poolservice_api::{NodePool, NodePoolVersion, PoolService};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -60,7 +60,10 @@ impl World {
     }
 
     pub fn apply(&self, manifest: &str) {
-        self.sandbox.cluster.apply_yaml(&in_default(manifest)).unwrap();
+        self.sandbox
+            .cluster
+            .apply_yaml(&in_default(manifest))
+            .unwrap();
     }
 
     pub async fn annotate_ps(&self, name: &str, key: &str, value: &str) {
@@ -82,9 +85,13 @@ impl World {
     /// Waits until the Service has this many addresses, and gives them.
     pub async fn addresses(&self, count: usize) -> Vec<String> {
         let service = self
-            .wait(self.services(), "cube-svc", move |service: Option<&Service>| {
-                service.is_some_and(|service| ips(service).len() == count)
-            })
+            .wait(
+                self.services(),
+                "cube-svc",
+                move |service: Option<&Service>| {
+                    service.is_some_and(|service| ips(service).len() == count)
+                },
+            )
             .await
             .unwrap();
         ips(&service)
@@ -93,9 +100,13 @@ impl World {
     /// Waits until a condition of a PoolService has this reason, and gives its message.
     pub async fn reason(&self, name: &str, kind: &'static str, reason: &'static str) -> String {
         let ps = self
-            .wait(self.pool_services(), name, move |ps: Option<&PoolService>| {
-                ps.is_some_and(|ps| condition(ps, kind).is_some_and(|c| c.0 == reason))
-            })
+            .wait(
+                self.pool_services(),
+                name,
+                move |ps: Option<&PoolService>| {
+                    ps.is_some_and(|ps| condition(ps, kind).is_some_and(|c| c.0 == reason))
+                },
+            )
             .await
             .unwrap();
         condition(&ps, kind).unwrap().1
@@ -107,7 +118,10 @@ impl World {
         let found = timeout(PATIENCE, async {
             loop {
                 let list = api.list(&ListParams::default()).await.unwrap();
-                let event = list.items.into_iter().find(|e| e.reason.as_deref() == Some(reason));
+                let event = list
+                    .items
+                    .into_iter()
+                    .find(|e| e.reason.as_deref() == Some(reason));
                 if let Some(event) = event {
                     return event.note.unwrap_or_default();
                 }
@@ -121,7 +135,10 @@ impl World {
     pub async fn delete_service(&self) {
         let service = self.services().get("cube-svc").await.unwrap();
         let uid = service.uid().unwrap();
-        self.services().delete("cube-svc", &DeleteParams::default()).await.unwrap();
+        self.services()
+            .delete("cube-svc", &DeleteParams::default())
+            .await
+            .unwrap();
         let gone = kube::runtime::conditions::is_deleted(&uid);
         timeout(PATIENCE, await_condition(self.services(), "cube-svc", gone))
             .await
@@ -140,23 +157,38 @@ impl World {
     {
         match timeout(PATIENCE, await_condition(api, name, condition)).await {
             Ok(found) => found.unwrap(),
-            Err(_) => panic!("{name} did not come to the wanted state\n{}", self.picture().await),
+            Err(_) => panic!(
+                "{name} did not come to the wanted state\n{}",
+                self.picture().await
+            ),
         }
     }
 
     /// Everything that helps to see why a wait was in vain.
     async fn picture(&self) -> String {
         let mut text = String::new();
-        for ps in self.pool_services().list(&ListParams::default()).await.unwrap().items {
+        for ps in self
+            .pool_services()
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+            .items
+        {
             text.push_str(&serde_json::to_string_pretty(&ps).unwrap());
         }
-        text.push_str(&format!("{:#?}", self.sandbox.cloud.snapshot().load_balancers));
+        text.push_str(&format!(
+            "{:#?}",
+            self.sandbox.cloud.snapshot().load_balancers
+        ));
         text
     }
 
     /// What a GET of `http://address:port` answers.
     pub async fn get(&self, address: &str, port: u16) -> String {
-        let real = self.sandbox.reach(address.parse().unwrap(), port).expect("nothing listens");
+        let real = self
+            .sandbox
+            .reach(address.parse().unwrap(), port)
+            .expect("nothing listens");
         let exchange = async {
             let mut stream = TcpStream::connect(real).await.unwrap();
             let request = format!("GET / HTTP/1.1\r\nHost: {real}\r\nConnection: close\r\n\r\n");
@@ -173,7 +205,9 @@ impl World {
         let snapshot = self.sandbox.cloud.snapshot();
         let elbs = snapshot.load_balancers.iter().map(|lb| lb.name.clone());
         let eips = snapshot.eips.iter().map(|eip| eip.name.clone());
-        elbs.chain(eips).filter(|name| name.starts_with("k8s/")).collect()
+        elbs.chain(eips)
+            .filter(|name| name.starts_with("k8s/"))
+            .collect()
     }
 
     pub fn services(&self) -> Api<Service> {
@@ -185,7 +219,7 @@ impl World {
     }
 
     pub fn pools(&self) -> Api<DynamicObject> {
-        let resource = kube::core::ApiResource::erase::<NodePool>(&());
+        let resource = kube::core::ApiResource::erase::<NodePool>(&NodePoolVersion::V1Beta2);
         Api::all_with(self.client.clone(), &resource)
     }
 }
@@ -209,7 +243,11 @@ fn in_default(manifest: &str) -> String {
 
 fn ips(service: &Service) -> Vec<String> {
     let status = service.status.clone().unwrap_or_default();
-    let ingress = status.load_balancer.unwrap_or_default().ingress.unwrap_or_default();
+    let ingress = status
+        .load_balancer
+        .unwrap_or_default()
+        .ingress
+        .unwrap_or_default();
     ingress.into_iter().filter_map(|entry| entry.ip).collect()
 }
 
@@ -219,6 +257,10 @@ fn condition(ps: &PoolService, kind: &str) -> Option<(String, String)> {
     Some((condition.reason.clone(), condition.message.clone()))
 }
 
-pub fn is_bound_to(eip: &ens_sim::cloud::resource::Eip, load_balancer: &str) -> bool {
-    eip.binding.as_ref().is_some_and(|binding| binding.instance_id == load_balancer)
+/// Whether an EIP is bound to the load balancer.
+pub fn has_eip(snapshot: &ens_sim::cloud::Snapshot, load_balancer: &str) -> bool {
+    let bound = snapshot.eips.iter().filter_map(|eip| eip.binding.as_ref());
+    bound
+        .into_iter()
+        .any(|binding| binding.instance_id == load_balancer)
 }
