@@ -1,5 +1,38 @@
 //! The pure core: a cloud as a value. No sockets, no async, no clock; the same calls at the same instants give the same
 //! answers for the same seed.
+//!
+//! ```
+//! use ens_sim::Timestamp;
+//! use ens_sim::cloud::{Cloud, Config, Latency, Method, Request};
+//!
+//! let config = Config { latency: Latency::real(), ..Config::default() };
+//! let account = config.account.clone();
+//! let mut cloud = Cloud::new(config, 7)?;
+//! let now = Timestamp::parse("2026-01-31T12:00:00Z").unwrap_or_default();
+//! let params = [
+//!     ("EnsRegionId", "cn-hefei"),
+//!     ("LoadBalancerSpec", "elb.s2.small"),
+//!     ("NetworkId", "n-heifei"),
+//!     ("VSwitchId", "vsw-heifei-1"),
+//!     ("PayType", "PostPaid"),
+//! ];
+//! let request = Request {
+//!     account,
+//!     method: Method::Post,
+//!     action: "CreateLoadBalancer".into(),
+//!     params: params.map(|(name, value)| (name.into(), value.into())).into(),
+//! };
+//! let reply = cloud.handle(&request, now);
+//! assert_eq!(reply.response.status, 200);
+//! // It becomes Active eight seconds later: sleep until then on whatever clock there is.
+//! let due = cloud.next_transition();
+//! assert_eq!(due, Some(now.after(Latency::real().load_balancer_create)));
+//! # Ok::<(), ens_sim::cloud::WorldError>(())
+//! ```
+//!
+//! # Caveats
+//! What no public document settles is a [`Switches`] entry. Beyond those, these are ours: the words `Pending` and
+//! `Releasing` of an EIP, the quota codes, the code of a ClientToken with other parameters, and all times.
 
 mod actions;
 mod answer;
@@ -190,6 +223,9 @@ impl Cloud {
         let (result, delivery) = self.answer(request, &request_id, fault, now);
         self.settle(now);
         self.remember(now);
+        if let Some(state) = self.accounts.get(&self.config.account) {
+            self.forwarding.forget_detached(state);
+        }
 
         let mut headers = Vec::new();
         let (status, body, code) = match result {

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::State;
 use super::connect::Flow;
 use super::health::HealthKey;
 use super::resource::{BackendServer, Listener, ListenerKey};
@@ -31,6 +32,18 @@ impl Forwarding {
         self.listeners.remove(&(id.to_owned(), key));
         self.unhealthy
             .retain(|about| about.load_balancer != id || about.listener != key);
+    }
+
+    /// Forgets the health of servers that are not attached any more.
+    pub(super) fn forget_detached(&mut self, state: &State) {
+        self.unhealthy.retain(|about| {
+            let balancer = state.load_balancers.get(&about.load_balancer);
+            balancer.is_some_and(|b| {
+                b.backends
+                    .iter()
+                    .any(|server| server.server_id == about.server_id)
+            })
+        });
     }
 
     pub(super) fn forget_load_balancer(&mut self, id: &str) {

@@ -326,7 +326,11 @@ fn read_listener(listener: &Listener) -> Value {
     );
     fields.insert("ListenerPort".to_owned(), json!(listener.port));
     fields.insert("ListenerProtocol".to_owned(), json!(listener.protocol));
-    for name in ["BackendServerPort", "ForwardPort", "ListenerForward"] {
+    fields.insert(
+        "BackendServerPort".to_owned(),
+        json!(listener.backend_port()),
+    );
+    for name in ["ForwardPort", "ListenerForward"] {
         if let Some(value) = listener.settings.get(name) {
             fields.insert(name.to_owned(), value.clone());
         }

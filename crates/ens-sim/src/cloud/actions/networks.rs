@@ -9,6 +9,24 @@ use super::super::scope::Scope;
 use super::{Action, equals, name_passes, page, region_passes};
 
 const STATUSES: &[&str] = &["Running", "Stopped", "Expired"];
+const RESOURCE_TYPES: &[&str] = &[
+    "EnsInstance",
+    "EnsService",
+    "BuildMachine",
+    "EnsPostPaidInstance",
+];
+/// Filters of DescribeInstances by what no instance here has: they let nothing pass.
+const FOREIGN_FILTERS: &[&str] = &[
+    "EipAddresses",
+    "EnsServiceId",
+    "ImageId",
+    "InstanceType",
+    "SecurityGroupId",
+    "ServiceStatus",
+    "Tags",
+    "VpdId",
+    "VpdVSwitchId",
+];
 
 pub(super) const ACTIONS: &[Action] = &[
     Action {
@@ -25,6 +43,13 @@ pub(super) const ACTIONS: &[Action] = &[
             opt("PageSize", Kind::Text),
         ],
         run: networks,
+    },
+    Action {
+        name: "DescribeNetworkAttribute",
+        get_only: false,
+        per_second: Some(10),
+        params: &[req("NetworkId", Kind::Text)],
+        run: network,
     },
     Action {
         name: "DescribeVSwitches",
@@ -55,18 +80,29 @@ pub(super) const ACTIONS: &[Action] = &[
         get_only: false,
         per_second: Some(100),
         params: &[
+            opt("EipAddresses", Kind::Json),
             opt("EnsRegionId", Kind::Text),
             opt("EnsRegionIds", Kind::Json),
+            opt("EnsServiceId", Kind::Text),
+            opt("ImageId", Kind::Text),
             opt("InstanceId", Kind::Text),
             opt("InstanceIds", Kind::Json),
             opt("InstanceName", Kind::Text),
+            opt("InstanceResourceType", Kind::OneOf(RESOURCE_TYPES)),
+            opt("InstanceType", Kind::Text),
             opt("IntranetIp", Kind::Text),
             opt("NetworkId", Kind::Text),
+            opt("OrderByParams", Kind::Json),
             opt("PageNumber", Kind::Text),
             opt("PageSize", Kind::Text),
             opt("SearchKey", Kind::Text),
+            opt("SecurityGroupId", Kind::Text),
+            opt("ServiceStatus", Kind::Json),
             opt("Status", Kind::OneOf(STATUSES)),
+            opt("Tags", Kind::Json),
             opt("VSwitchId", Kind::Text),
+            opt("VpdId", Kind::Text),
+            opt("VpdVSwitchId", Kind::Text),
         ],
         run: instances,
     },
@@ -121,6 +157,47 @@ fn networks(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
         })
         .collect();
     Ok(wrapped("Networks", "Network", found, number, size))
+}
+
+fn network(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
+    let id = args.required("NetworkId")?;
+    let Some(network) = scope.state.networks.get(id) else {
+        return Err(ApiError::invalid(
+            "NetworkId",
+            format!("there is no network {id}"),
+        ));
+    };
+    let state = &scope.state;
+    let vswitches: Vec<&str> = state
+        .vswitches
+        .values()
+        .filter(|v| v.network == id)
+        .map(|v| v.id.as_str())
+        .collect();
+    let instances: Vec<&str> = state
+        .instances
+        .values()
+        .filter(|i| i.network == id)
+        .map(|i| i.id.as_str())
+        .collect();
+    let balancers: Vec<&str> = state
+        .load_balancers
+        .values()
+        .filter(|b| b.network == id)
+        .map(|b| b.id.as_str())
+        .collect();
+    Ok(json!({
+        "CidrBlock": network.cidr,
+        "CreatedTime": "1970-01-01T00:00:00Z",
+        "Description": "",
+        "EnsRegionId": network.region,
+        "InstanceIds": { "InstanceId": instances },
+        "LoadBalancerIds": { "LoadBalancerId": balancers },
+        "NetworkId": network.id,
+        "NetworkName": network.name,
+        "Status": "Available",
+        "VSwitchIds": { "VSwitchId": vswitches },
+    }))
 }
 
 fn vswitches(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
@@ -228,13 +305,16 @@ fn instances(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> 
     let ids = json_texts(args, "InstanceIds")?;
     let regions = json_texts(args, "EnsRegionIds")?;
     let filter = scope.config.switches.name_filter;
+    let foreign = FOREIGN_FILTERS.iter().any(|name| args.text(name).is_some());
     let found: Vec<Value> = scope
         .state
         .instances
         .values()
         .filter(|instance| {
             let ip = instance.private_ip.to_string();
-            equals(args.text("EnsRegionId"), &instance.region)
+            !foreign
+                && equals(args.text("InstanceResourceType"), "EnsInstance")
+                && equals(args.text("EnsRegionId"), &instance.region)
                 && regions
                     .as_ref()
                     .is_none_or(|all| all.contains(&instance.region))

@@ -240,3 +240,18 @@ fn a_listener_made_again_forgets_the_health_of_the_old_one() {
     run.ok("DeleteLoadBalancerListener", &one);
     assert_eq!(run.cloud.unhealthy().count(), 0);
 }
+
+#[test]
+fn a_server_attached_again_starts_healthy() {
+    let mut run = forwarding(&[("Scheduler", "rr")]);
+    let key = run.cloud.probes()[0].key.clone();
+    run.cloud.report_health(key, false);
+    let one = r#"[{"ServerId":"i-heifei-1"}]"#;
+    for action in ["RemoveBackendServers", "AddBackendServers"] {
+        run.ok(
+            action,
+            &[("LoadBalancerId", "lb-heifei"), ("BackendServers", one)],
+        );
+    }
+    assert_eq!(share(&mut run, 4), 2);
+}

@@ -73,6 +73,13 @@ fn every_filter_of_the_reads_filters() {
         ("DescribeInstances", "NetworkId", "n-heifei", 2),
         ("DescribeInstances", "VSwitchId", "vsw-heifei-1", 1),
         ("DescribeInstances", "Status", "Stopped", 0),
+        (
+            "DescribeInstances",
+            "InstanceResourceType",
+            "EnsInstance",
+            4,
+        ),
+        ("DescribeInstances", "ImageId", "m-1", 0),
         ("DescribeInstances", "IntranetIp", "10.8.1.10", 1),
         ("DescribeInstances", "SearchKey", "chengdu-1", 1),
     ] {

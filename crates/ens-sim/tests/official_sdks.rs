@@ -1,0 +1,68 @@
+//! The official Python SDKs drive the simulator unmodified: `alibabacloud-ens20171110` signs V3, `aliyun-python-sdk-ens`
+//! signs V1. This keeps the simulator honest about the wire, independently of any client of ours.
+//!
+//! The interpreter is `ENS_SIM_PYTHON`, else `python3`. Without the SDKs these tests say so and pass, except under
+//! `CI=true`.
+
+use std::process::Command;
+
+use ens_sim::Simulator;
+use ens_sim::cloud::Latency;
+
+/// What a script exits with when the SDK cannot be imported.
+const NOT_INSTALLED: i32 = 77;
+
+#[test]
+fn the_v3_sdk_walks_the_guides_path() {
+    drive("v3.py", "alibabacloud-ens20171110");
+}
+
+#[test]
+fn the_v1_sdk_walks_the_guides_path() {
+    drive("v1.py", "aliyun-python-sdk-ens");
+}
+
+fn drive(script: &str, package: &str) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let start = Simulator::builder()
+        .credentials("testid", "testsecret")
+        .latency(Latency::instant())
+        .start();
+    let simulator = runtime.block_on(start).unwrap();
+    let endpoint = simulator.endpoint();
+    let python = std::env::var("ENS_SIM_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let path = format!(
+        "{}/tests/official_sdks/{script}",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let output = Command::new(&python)
+        .arg(path)
+        .arg(endpoint.trim_start_matches("http://"))
+        .output();
+
+    let missing = output
+        .as_ref()
+        .map_or(true, |output| output.status.code() == Some(NOT_INSTALLED));
+    if missing {
+        assert_ne!(
+            std::env::var("CI").as_deref(),
+            Ok("true"),
+            "install {package} for {python}"
+        );
+        println!("skipped: install {package} for {python}");
+        return;
+    }
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{script} failed:\n{said}");
+    let journal = simulator.journal();
+    assert_eq!(
+        (journal.purchases.len(), journal.leaks().count()),
+        (2, 0),
+        "an ELB and an EIP, both released"
+    );
+    runtime.block_on(simulator.shutdown());
+}
