@@ -13,25 +13,24 @@ use ens_sim::cloud::Latency;
 const NOT_INSTALLED: i32 = 77;
 
 #[test]
-fn the_v3_sdk_walks_the_guides_path() {
-    drive("v3.py", "alibabacloud-ens20171110");
+fn the_v3_sdk_walks_the_guides_path() -> anyhow::Result<()> {
+    drive("v3.py", "alibabacloud-ens20171110")
 }
 
 #[test]
-fn the_v1_sdk_walks_the_guides_path() {
-    drive("v1.py", "aliyun-python-sdk-ens");
+fn the_v1_sdk_walks_the_guides_path() -> anyhow::Result<()> {
+    drive("v1.py", "aliyun-python-sdk-ens")
 }
 
-fn drive(script: &str, package: &str) {
+fn drive(script: &str, package: &str) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()
-        .unwrap();
+        .build()?;
     let start = Simulator::builder()
         .credentials("testid", "testsecret")
         .latency(Latency::instant())
         .start();
-    let simulator = runtime.block_on(start).unwrap();
+    let simulator = runtime.block_on(start)?;
     let endpoint = simulator.endpoint();
     let python = std::env::var("ENS_SIM_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let path = format!(
@@ -42,21 +41,19 @@ fn drive(script: &str, package: &str) {
         .arg(path)
         .arg(endpoint.trim_start_matches("http://"))
         .output();
-
-    let missing = output
-        .as_ref()
-        .map_or(true, |output| output.status.code() == Some(NOT_INSTALLED));
-    if missing {
-        assert_ne!(
-            std::env::var("CI").as_deref(),
-            Ok("true"),
-            "install {package} for {python}"
-        );
-        println!("skipped: install {package} for {python}");
-        return;
-    }
-    let output = output.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let output = match output {
+        Ok(output) if output.status.code() != Some(NOT_INSTALLED) => output,
+        _ => {
+            assert_ne!(
+                std::env::var("CI").as_deref(),
+                Ok("true"),
+                "install {package} for {python}"
+            );
+            println!("skipped: install {package} for {python}");
+            return Ok(());
+        }
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script} failed:\n{said}");
     let journal = simulator.journal();
     assert_eq!(
@@ -65,4 +62,5 @@ fn drive(script: &str, package: &str) {
         "an ELB and an EIP, both released"
     );
     runtime.block_on(simulator.shutdown());
+    Ok(())
 }
