@@ -7,8 +7,10 @@
 //!   taken effect all the same ([`Error::effect`]), and keeps the code, message and RequestId of the cloud.
 //! * Reads are repeated when that may help; writes are sent once.
 //! * [`signer`] is usable alone: pure functions for the signatures of all of Alibaba Cloud's RPC-style APIs.
+//! * Credentials come from anywhere that [`credentials::ProvideCredentials`] stands for;
+//!   [`credentials::CredentialChain`] looks where the official clients look.
 //! * Time, randomness and the HTTP exchange come in from outside ([`Context`], [`Transport`]); nothing global is
-//!   installed, and the environment is read by [`EnvironmentCredentials::of_this_process`] only.
+//!   installed, and the environment is read by the two constructors named `of_this_process` only.
 //!
 //! # Example
 //!

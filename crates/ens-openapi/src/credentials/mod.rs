@@ -3,8 +3,15 @@
 //! A [`Client`](crate::client::Client) asks its [`ProvideCredentials`] before every try, so that a provider that
 //! refreshes is followed at once.
 
+mod chain;
+mod ecs;
 mod environment;
+mod io;
+mod oidc;
+mod profile;
+mod refreshing;
 mod secret;
+mod uri;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,8 +19,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use chain::{ChainFailures, CredentialChain};
+pub use ecs::EcsRoleSource;
 pub use environment::EnvironmentCredentials;
+pub use io::{CredentialsIo, FetchError};
+pub use oidc::OidcSource;
+pub use profile::CliProfileCredentials;
+pub use refreshing::{FetchCredentials, RefreshingCredentials, Temporary};
 pub use secret::Secret;
+pub use uri::UriSource;
 
 use crate::error::BoxError;
 
@@ -108,17 +122,18 @@ pub enum CredentialsError {
         #[source]
         source: BoxError,
     },
+    /// No source of a chain gave any.
+    #[error("no source gives credentials ({0})")]
+    Chain(ChainFailures),
 }
 
 impl CredentialsError {
     /// Whether asking again later may help without anybody changing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Provider {
-                is_transient: true,
-                ..
-            }
-        )
+        match self {
+            Self::MissingVariable { .. } => false,
+            Self::Provider { is_transient, .. } => *is_transient,
+            Self::Chain(failures) => failures.is_transient(),
+        }
     }
 }

@@ -1,4 +1,5 @@
 //! A transport that plays a script.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,0 +1,266 @@
+//! Sources of credentials, over scripted answers, variables and files.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ens_openapi::Context;
+use ens_openapi::credentials::{CredentialChain, CredentialsIo, ProvideCredentials};
+use support::{Script, Step, now};
+
+/// Expires an hour after [`now`].
+const TEMPORARY: &str = r#"{"Code":"Success","AccessKeyId":"STS.id","AccessKeySecret":"sts-secret",
+    "SecurityToken":"sts-token","Expiration":"2026-01-02T04:04:05Z"}"#;
+
+struct World {
+    script: Script,
+    variables: BTreeMap<String, String>,
+    files: BTreeMap<String, String>,
+}
+
+impl World {
+    fn new(steps: impl IntoIterator<Item = Step>) -> Self {
+        // The metadata service is only asked where a test wants it.
+        let variables = [(
+            "ALIBABA_CLOUD_ECS_METADATA_DISABLED".to_owned(),
+            "true".to_owned(),
+        )]
+        .into();
+        Self {
+            script: Script::new(steps),
+            variables,
+            files: BTreeMap::new(),
+        }
+    }
+
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    fn file(mut self, path: &str, text: &str) -> Self {
+        self.files.insert(path.to_owned(), text.to_owned());
+        self
+    }
+
+    fn oidc(self) -> Self {
+        self.variable("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/token")
+            .variable(
+                "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+                "acs:ram::1:oidc-provider/p",
+            )
+            .variable("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/r")
+            .file("/token", "jwt+token")
+    }
+
+    fn ecs(self) -> Self {
+        self.variable("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "false")
+    }
+
+    fn chain(&self) -> CredentialChain {
+        let (variables, files) = (self.variables.clone(), self.files.clone());
+        let read_file = move |path: &Path| {
+            let text = files
+                .get(path.to_str().unwrap())
+                .ok_or(std::io::ErrorKind::NotFound)?;
+            Ok(text.clone().into_bytes())
+        };
+        CredentialChain::official(&CredentialsIo::new(
+            Context::new(now, || 0),
+            self.script.clone(),
+            move |name| variables.get(name).cloned(),
+            read_file,
+        ))
+    }
+
+    async fn id_and_token(&self) -> (String, Option<String>) {
+        let credentials = self.chain().credentials().await.unwrap();
+        let token = credentials
+            .security_token
+            .as_ref()
+            .map(|token| token.expose().to_owned());
+        (credentials.access_key_id.clone(), token)
+    }
+}
+
+fn sts_answer() -> Step {
+    Step::ok(&format!(r#"{{"RequestId":"R","Credentials":{TEMPORARY}}}"#))
+}
+
+#[tokio::test]
+async fn a_service_account_is_exchanged_for_a_role() {
+    let world = World::new([sts_answer()]).oidc();
+    assert_eq!(
+        world.id_and_token().await,
+        ("STS.id".to_owned(), Some("sts-token".to_owned()))
+    );
+    let sent = world.script.sent().remove(0);
+    assert_eq!(sent.method, http::Method::POST);
+    assert_eq!(
+        sent.uri.to_string(),
+        "https://sts.aliyuncs.com/?Action=AssumeRoleWithOIDC&Format=JSON&Timestamp=2026-01-02T03%3A04%3A05Z\
+         &Version=2015-04-01"
+    );
+    assert_eq!(
+        sent.header("content-type"),
+        "application/x-www-form-urlencoded"
+    );
+    assert_eq!(sent.header("authorization"), "");
+    assert_eq!(
+        sent.body,
+        "DurationSeconds=3600&OIDCProviderArn=acs%3Aram%3A%3A1%3Aoidc-provider%2Fp&OIDCToken=jwt%2Btoken\
+         &RoleArn=acs%3Aram%3A%3A1%3Arole%2Fr&RoleSessionName=ens-openapi"
+    );
+}
+
+#[tokio::test]
+async fn sts_is_asked_in_the_region_and_network_that_the_variables_say() {
+    for (vpc, host) in [
+        ("false", "sts.cn-beijing.aliyuncs.com"),
+        ("true", "sts-vpc.cn-beijing.aliyuncs.com"),
+    ] {
+        let world = World::new([sts_answer()])
+            .oidc()
+            .variable("ALIBABA_CLOUD_STS_REGION", "cn-beijing")
+            .variable("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", vpc);
+        world.id_and_token().await;
+        assert_eq!(world.script.sent()[0].uri.host(), Some(host));
+    }
+}
+
+#[tokio::test]
+async fn variables_come_before_everything_else() {
+    let world = World::new([])
+        .oidc()
+        .variable("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")
+        .variable("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret");
+    assert_eq!(world.id_and_token().await, ("id".to_owned(), None));
+}
+
+#[tokio::test]
+async fn the_current_profile_is_read_and_another_can_be_named() {
+    let config = r#"{"current":"default","profiles":[
+        {"name":"default","mode":"AK","access_key_id":"a","access_key_secret":"s"},
+        {"name":"sts","mode":"StsToken","access_key_id":"b","access_key_secret":"s","sts_token":"t"}]}"#;
+    let world = World::new([])
+        .variable("HOME", "/home/me")
+        .file("/home/me/.aliyun/config.json", config);
+    assert_eq!(world.id_and_token().await, ("a".to_owned(), None));
+    let world = world.variable("ALIBABA_CLOUD_PROFILE", "sts");
+    assert_eq!(
+        world.id_and_token().await,
+        ("b".to_owned(), Some("t".to_owned()))
+    );
+}
+
+#[tokio::test]
+async fn the_role_of_an_instance_is_asked_with_a_session_token() {
+    let world = World::new([
+        Step::ok("session\n"),
+        Step::ok("my-role\n"),
+        Step::ok(TEMPORARY),
+    ])
+    .ecs();
+    assert_eq!(world.id_and_token().await.0, "STS.id");
+    let sent = world.script.sent();
+    let paths: Vec<_> = sent
+        .iter()
+        .map(|sent| (sent.method.as_str(), sent.uri.path()))
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            ("PUT", "/latest/api/token"),
+            ("GET", "/latest/meta-data/ram/security-credentials/"),
+            ("GET", "/latest/meta-data/ram/security-credentials/my-role"),
+        ]
+    );
+    assert_eq!(sent[2].header("x-aliyun-ecs-metadata-token"), "session");
+}
+
+#[tokio::test]
+async fn an_old_metadata_service_is_asked_without_a_token_unless_that_is_forbidden() {
+    let steps = || [Step::status(404, ""), Step::ok(TEMPORARY)];
+    let world = World::new(steps())
+        .ecs()
+        .variable("ALIBABA_CLOUD_ECS_METADATA", "my-role");
+    assert_eq!(world.id_and_token().await.0, "STS.id");
+    let strict = World::new(steps())
+        .ecs()
+        .variable("ALIBABA_CLOUD_IMDSV1_DISABLED", "true");
+    assert!(strict.chain().credentials().await.is_err());
+    assert_eq!(strict.script.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_of_ones_own_is_asked_last() {
+    let world = World::new([
+        Step::refused_connection(),
+        Step::refused_connection(),
+        Step::ok(TEMPORARY),
+    ])
+    .ecs()
+    .variable(
+        "ALIBABA_CLOUD_CREDENTIALS_URI",
+        "http://127.0.0.1:9/credentials",
+    );
+    assert_eq!(world.id_and_token().await.0, "STS.id");
+    assert_eq!(world.script.sent()[2].uri, "http://127.0.0.1:9/credentials");
+}
+
+#[tokio::test]
+async fn the_source_that_worked_is_kept_while_another_would_work_too() {
+    let world = World::new([sts_answer()])
+        .oidc()
+        .variable("ALIBABA_CLOUD_CREDENTIALS_URI", "http://127.0.0.1:9/");
+    let chain = world.chain();
+    let first = chain.credentials().await.unwrap();
+    let second = chain.credentials().await.unwrap();
+    assert_eq!(first.access_key_id, second.access_key_id);
+    assert_eq!(world.script.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_total_failure_names_every_cause_and_no_secret() {
+    let leaking = r#"{"Code":"AuthenticationFail","Message":"token jwt+token is bad"}"#;
+    let world = World::new([Step::status(400, leaking), Step::Hang, Step::Hang])
+        .oidc()
+        .ecs()
+        .variable("HOME", "/home/me")
+        .file("/home/me/.aliyun/config.json", r#"{"current":"x","profiles":[{"name":"x","mode":"OAuth","access_key_id":"a","access_key_secret":"key-77"}]}"#);
+    let error = world.chain().credentials().await.unwrap_err();
+    let text = error.to_string();
+    for cause in [
+        "ALIBABA_CLOUD_ACCESS_KEY_ID",
+        "HTTP status 400 AuthenticationFail",
+        "mode \"OAuth\"",
+        "no answer within 2000 ms",
+    ] {
+        assert!(text.contains(cause), "{cause} is missing in: {text}");
+    }
+    let printed = format!("{error:?} {text}");
+    assert!(
+        !printed.contains("jwt+token") && !printed.contains("key-77"),
+        "{printed}"
+    );
+    assert!(error.is_transient());
+}
+
+#[tokio::test]
+async fn an_answer_of_the_wrong_shape_is_not_repeated_in_the_error() {
+    let world = World::new([Step::ok(
+        r#"{"AccessKeyId":"a","AccessKeySecret":["key-99"]}"#,
+    )])
+    .variable("ALIBABA_CLOUD_CREDENTIALS_URI", "http://127.0.0.1:9/");
+    let error = world.chain().credentials().await.unwrap_err();
+    assert!(
+        !format!("{error:?} {error}").contains("key-99"),
+        "{error:?}"
+    );
+}
