@@ -116,6 +116,18 @@ async fn ask(address: SocketAddr) -> Option<String> {
     (!answer.is_empty()).then_some(answer)
 }
 
+/// How a flow fails: refused by a closed port, or reset by an open one that has no server for it.
+async fn failure(address: SocketAddr) -> Option<io::ErrorKind> {
+    let mut stream = match TcpStream::connect(address).await {
+        Ok(stream) => stream,
+        Err(error) => return Some(error.kind()),
+    };
+    stream.read_u8().await.err().map(|error| error.kind())
+}
+
+const CLOSED: Option<io::ErrorKind> = Some(io::ErrorKind::ConnectionRefused);
+const RESET: Option<io::ErrorKind> = Some(io::ErrorKind::ConnectionReset);
+
 fn eip_of(simulator: &Simulator, balancer: &str) -> Ipv4Addr {
     let eips = simulator.snapshot().eips;
     let bound = eips.iter().find(|eip| {
@@ -247,8 +259,8 @@ fn the_guide_works_from_create_to_curl_to_release() {
             .wait_until(|_| simulator.bound_address(address, 80).is_none())
             .await;
         assert_eq!(
-            ask(front).await,
-            None,
+            failure(front).await,
+            CLOSED,
             "the address answers although the EIP is not bound any more"
         );
         simulator
@@ -277,7 +289,7 @@ fn without_a_backend_a_flow_is_refused_at_once() {
     run(async {
         let simulator = start(Latency::instant()).await;
         let front = listen(&simulator, 8001, 30081, &[]).await;
-        assert_eq!(ask(front).await, None);
+        assert_eq!(failure(front).await, RESET);
         simulator.shutdown().await;
     });
 }
@@ -288,7 +300,7 @@ fn an_instance_nobody_placed_is_not_reached() {
         let simulator = start(Latency::instant()).await;
         let front = listen(&simulator, 8001, 30081, &[]).await;
         attach(&simulator, r#"[{"ServerId":"i-heifei-1"}]"#).await;
-        assert_eq!(ask(front).await, None);
+        assert_eq!(failure(front).await, RESET);
         simulator.shutdown().await;
     });
 }
@@ -324,10 +336,7 @@ fn a_stopped_listener_an_inactive_elb_and_a_stopped_simulator_close_the_port() {
         let front = listen(&simulator, 8001, port, &[]).await;
         let one = [("LoadBalancerId", "lb-heifei"), ("ListenerPort", "8001")];
         ok(&simulator, "StopLoadBalancerListener", &one).await;
-        assert!(
-            TcpStream::connect(front).await.is_err(),
-            "a stopped listener accepts"
-        );
+        assert_eq!(failure(front).await, CLOSED, "a stopped listener accepts");
         ok(&simulator, "StartLoadBalancerListener", &one).await;
         assert!(ask(front).await.is_some());
         let status = |status| {
@@ -337,16 +346,13 @@ fn a_stopped_listener_an_inactive_elb_and_a_stopped_simulator_close_the_port() {
             ]
         };
         ok(&simulator, "SetLoadBalancerStatus", &status("InActive")).await;
-        assert!(
-            TcpStream::connect(front).await.is_err(),
-            "an InActive ELB accepts"
-        );
+        assert_eq!(failure(front).await, CLOSED, "an InActive ELB accepts");
         ok(&simulator, "SetLoadBalancerStatus", &status("Active")).await;
         assert!(ask(front).await.is_some());
         let endpoint = simulator.endpoint;
         simulator.shutdown().await;
-        assert!(TcpStream::connect(front).await.is_err());
-        assert!(TcpStream::connect(endpoint).await.is_err());
+        assert_eq!(failure(front).await, CLOSED);
+        assert_eq!(failure(endpoint).await, CLOSED);
     });
 }
 

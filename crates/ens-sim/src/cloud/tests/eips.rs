@@ -180,7 +180,12 @@ fn an_eip_is_free_once_its_elb_is_gone() {
     run.ok("ReleaseInstance", &[("InstanceId", &elb)]);
     assert_eq!(run.eip_status(&eip), "InUse");
     run.wait(3);
-    assert_eq!(run.eip_status(&eip), "Available");
+    let body = run.ok("DescribeEnsEipAddresses", &[("AllocationId", &eip)]);
+    let row = body.pointer("/EipAddresses/EipAddress/0").unwrap();
+    assert_eq!(
+        (text(row, "/Status"), text(row, "/InstanceId")),
+        ("Available".into(), String::new())
+    );
 }
 
 #[test]

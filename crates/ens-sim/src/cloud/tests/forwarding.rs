@@ -80,6 +80,14 @@ fn wrr_shares_by_weight_and_rr_evenly() {
 }
 
 #[test]
+fn wrr_spreads_each_servers_turns_and_does_not_drift() {
+    let mut run = forwarding(&[("Scheduler", "wrr")]);
+    for round in 0..200 {
+        assert_eq!(share(&mut run, 4), 3, "in round {round} of four flows");
+    }
+}
+
+#[test]
 fn wlc_prefers_whoever_has_the_fewest_open_flows_for_its_weight() {
     let mut run = forwarding(&[("Scheduler", "wlc")]);
     assert_eq!(share(&mut run, 100), 75);
