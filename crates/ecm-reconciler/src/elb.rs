@@ -405,14 +405,7 @@ impl Elb {
         }
         let api: Api<poolservice_api::PoolService> =
             Api::namespaced(self.client.clone(), &key.namespace);
-        let patch = serde_json::json!({
-            "metadata": { "uid": ps.uid },
-            "status": {
-                "conditions": wanted.conditions,
-                "loadBalancer": wanted.load_balancer,
-                "aggregateToAnnotations": wanted.aggregate_to_annotations,
-            },
-        });
+        let patch = report::patch(&ps.uid, current, &wanted);
         let params = PatchParams::default();
         let patched = timeout(
             DEADLINE,

@@ -24,6 +24,8 @@ mod observe;
 pub mod queue;
 pub mod region;
 mod report;
+#[cfg(test)]
+mod scripted;
 pub mod watch;
 
 pub use controllers::{Controllers, RunError};

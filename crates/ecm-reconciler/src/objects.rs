@@ -307,6 +307,3 @@ fn is_in(domains: &[&str], key: &str) -> bool {
     key.split_once('/')
         .is_some_and(|(domain, _)| domains.contains(&domain))
 }
-
-#[cfg(test)]
-mod tests;

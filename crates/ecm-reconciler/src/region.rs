@@ -131,7 +131,10 @@ impl Regions {
                 if let Some(latest) = entry.latest.as_ref().filter(|l| l.begun >= not_before) {
                     return Ok(latest.clone());
                 }
-                entry.reading.get_or_insert_with(|| self.begin(region)).clone()
+                entry
+                    .reading
+                    .get_or_insert_with(|| self.begin(region))
+                    .clone()
             };
             let result = reading.result.clone().await;
             self.finish(region, reading.begun, result.as_ref().ok());

@@ -1,5 +1,7 @@
 //! From a plan and what became of its steps to the status of the PoolService (behaviour 10).
 
+use std::collections::BTreeMap;
+
 use ecm_policy::conditions::{Condition, ConditionType, Reason, Refusal, Status};
 use ecm_policy::plan::{Addresses, PortStatus, Report};
 use ens_openapi::ErrorClass;
@@ -87,6 +89,34 @@ pub(crate) fn status(
         status.aggregate_to_annotations = Some(report.aggregate.clone());
     }
     status
+}
+
+/// The merge patch that brings `current` to `wanted`. In a merge patch what is left out stays, so
+/// what goes is named with null (RFC 7396).
+pub(crate) fn patch(
+    uid: &str,
+    current: &PoolServiceStatus,
+    wanted: &PoolServiceStatus,
+) -> serde_json::Value {
+    let ingress = wanted
+        .load_balancer
+        .as_ref()
+        .and_then(|lb| lb.ingress.as_ref());
+    let kept = wanted.aggregate_to_annotations.clone().unwrap_or_default();
+    let before = current.aggregate_to_annotations.iter().flatten();
+    let gone = before.map(|(key, _)| (key.clone(), None));
+    let aggregate: BTreeMap<String, Option<String>> = gone
+        .chain(kept.into_iter().map(|(key, value)| (key, Some(value))))
+        .collect();
+    serde_json::json!({
+        // Another object of the same name must not get this one's status.
+        "metadata": { "uid": uid },
+        "status": {
+            "conditions": wanted.conditions,
+            "loadBalancer": { "ingress": ingress },
+            "aggregateToAnnotations": aggregate,
+        },
+    })
 }
 
 fn port_status(port: &PortStatus) -> core::PortStatus {
@@ -258,6 +288,32 @@ mod tests {
         let first = status(&PoolServiceStatus::default(), &report, Some(1), at(10));
         refuse(&mut report, "B");
         assert_eq!(status(&first, &report, Some(1), at(20)), first);
+    }
+
+    #[test]
+    fn a_withdrawn_address_and_a_stale_id_are_named_in_the_patch() {
+        let mut report = Report::default();
+        ready(&mut report);
+        report.addresses = Addresses::Publish {
+            ip: "1.2.3.4".into(),
+            ports: Vec::new(),
+        };
+        report.aggregate.insert("lb-id".into(), "lb-1".into());
+        report.aggregate.insert("eip-id".into(), "eip-1".into());
+        let first = status(&PoolServiceStatus::default(), &report, Some(1), at(10));
+        report.addresses = Addresses::Withdraw;
+        report.aggregate.remove("eip-id");
+        let second = status(&first, &report, Some(1), at(20));
+        let patch = patch("uid", &first, &second);
+        assert!(
+            patch["status"]["loadBalancer"]
+                .as_object()
+                .unwrap()
+                .contains_key("ingress")
+        );
+        assert!(patch["status"]["loadBalancer"]["ingress"].is_null());
+        assert!(patch["status"]["aggregateToAnnotations"]["eip-id"].is_null());
+        assert_eq!(patch["status"]["aggregateToAnnotations"]["lb-id"], "lb-1");
     }
 
     #[test]
