@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ens_openapi::api::load_balancer::CreateLoadBalancer;
+use ens_openapi::api::load_balancer::{CreateLoadBalancer, DescribeLoadBalancers};
+use ens_openapi::api::paging;
 use ens_openapi::client::{Attempt, Deadlines, Refused, RetryPolicy, SignatureMethod};
 use ens_openapi::credentials::{CredentialsError, ProvideCredentials};
 use ens_openapi::{
@@ -549,6 +550,45 @@ impl ProvideCredentials for Silent {
     }
 }
 
+/// Gives a new token whenever the last one was refused.
+#[derive(Debug, Default)]
+struct Renewing(AtomicU32);
+
+#[async_trait::async_trait]
+impl ProvideCredentials for Renewing {
+    async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError> {
+        let token = format!("token-{}", self.0.load(Ordering::Relaxed));
+        Ok(Arc::new(
+            Credentials::new("id", "secret").with_security_token(token),
+        ))
+    }
+
+    fn refused(&self, _credentials: &Credentials) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_token_is_replaced_once_in_a_read() {
+    let expired = || Step::error(400, "InvalidSecurityToken.Expired");
+    let script = Script::new([expired(), Step::ok(OK), expired(), expired()]);
+    let client = Client::builder(Renewing::default())
+        .transport(script.clone())
+        .build()
+        .unwrap();
+    call(&client, READ).await.unwrap();
+    let tokens: Vec<_> = script
+        .sent()
+        .iter()
+        .map(|sent| sent.header("x-acs-security-token").to_owned())
+        .collect();
+    assert_eq!(tokens, ["token-0", "token-1"]);
+    assert_eq!(
+        call(&client, READ).await.unwrap_err().class(),
+        ErrorClass::Denied
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn waiting_for_credentials_ends_without_leaving_the_effect_open() {
     let client = Client::builder(Silent)
@@ -619,6 +659,45 @@ async fn every_try_is_told_to_the_observer() {
         (READ.to_owned(), None),
     ];
     assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+fn page_of_elbs(ids: std::ops::Range<u32>, total: u32) -> Step {
+    let rows: Vec<_> = ids
+        .map(|id| format!(r#"{{"LoadBalancerId":"lb-{id}"}}"#))
+        .collect();
+    let rows = rows.join(",");
+    Step::ok(&format!(
+        r#"{{"RequestId":"R","TotalCount":{total},"PageSize":100,"LoadBalancers":{{"LoadBalancer":[{rows}]}}}}"#
+    ))
+}
+
+#[tokio::test]
+async fn a_whole_list_is_read_page_by_page_through_the_trait() {
+    let script = Script::new([page_of_elbs(0..100, 130), page_of_elbs(100..130, 130)]);
+    let api: Arc<dyn EnsApi> = Arc::new(script.client().build().unwrap());
+    let all = paging::load_balancers(api.as_ref(), &DescribeLoadBalancers::default())
+        .await
+        .unwrap();
+    assert_eq!((all.items.len(), all.is_stable), (130, true));
+    let pages: Vec<_> = script
+        .sent()
+        .iter()
+        .map(|sent| sent.uri.query().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        pages,
+        ["PageNumber=1&PageSize=100", "PageNumber=2&PageSize=100"]
+    );
+}
+
+#[tokio::test]
+async fn a_list_with_a_page_that_fails_is_never_given_in_part() {
+    let script = Script::new([page_of_elbs(0..100, 130), Step::error(400, "NoPermission")]);
+    let client = script.client().build().unwrap();
+    let error = paging::load_balancers(&client, &DescribeLoadBalancers::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Denied);
 }
 
 #[test]

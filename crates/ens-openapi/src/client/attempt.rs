@@ -93,6 +93,9 @@ impl Client {
             let class = result.as_ref().err().map(Error::class);
             limiter.answered(action, class == Some(ErrorClass::Throttled));
         }
+        if result.as_ref().is_err_and(is_about_the_token) {
+            self.inner.credentials.refused(&credentials);
+        }
         result.map_err(|error| without_token(error, &credentials))
     }
 
@@ -253,4 +256,11 @@ pub(super) fn is_about_the_clock(error: &Error) -> bool {
     error
         .code()
         .is_some_and(|code| code.starts_with("InvalidTimeStamp") || code == "IllegalTimestamp")
+}
+
+/// Whether the cloud refused the request for its security token.
+pub(super) fn is_about_the_token(error: &Error) -> bool {
+    error
+        .code()
+        .is_some_and(|code| code.starts_with("InvalidSecurityToken"))
 }

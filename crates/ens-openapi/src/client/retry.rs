@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Client;
-use super::attempt::is_about_the_clock;
+use super::attempt::{is_about_the_clock, is_about_the_token};
 use crate::action::Action;
 use crate::context::Context;
 use crate::error::{Error, ErrorClass};
@@ -98,9 +98,11 @@ pub(super) async fn read(
     }
 }
 
-/// Whether signing anew, with a new nonce and the time just learnt, is the cure.
+/// Whether signing anew is the cure: with a new nonce, the time just learnt, or a token fetched anew.
 fn needs_new_signature(error: &Error) -> bool {
-    error.code() == Some("SignatureNonceUsed") || is_about_the_clock(error)
+    error.code() == Some("SignatureNonceUsed")
+        || is_about_the_clock(error)
+        || is_about_the_token(error)
 }
 
 /// Whether the same read may succeed later. What is busy settles in seconds to minutes: the caller decides when to

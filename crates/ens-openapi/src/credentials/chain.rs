@@ -63,13 +63,17 @@ impl CredentialChain {
         }
         Self::new(sources)
     }
+
+    fn chosen(&self) -> Option<&dyn ProvideCredentials> {
+        let index = self.chosen.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.sources.get(index)?.1.as_ref())
+    }
 }
 
 #[async_trait]
 impl ProvideCredentials for CredentialChain {
     async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError> {
-        let chosen = self.chosen.load(Ordering::Relaxed).checked_sub(1);
-        if let Some((_, source)) = chosen.and_then(|index| self.sources.get(index)) {
+        if let Some(source) = self.chosen() {
             return source.credentials().await;
         }
         let mut failures = ChainFailures::default();
@@ -84,6 +88,12 @@ impl ProvideCredentials for CredentialChain {
             }
         }
         Err(CredentialsError::Chain(failures))
+    }
+
+    fn refused(&self, credentials: &Credentials) {
+        if let Some(source) = self.chosen() {
+            source.refused(credentials);
+        }
     }
 }
 

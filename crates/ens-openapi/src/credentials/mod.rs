@@ -68,12 +68,20 @@ pub trait ProvideCredentials: Send + Sync + fmt::Debug {
     /// # Errors
     /// When there are none, or they cannot be fetched now.
     async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError>;
+
+    /// Tells that the cloud refused the token of these credentials. A source that keeps them lets go of them, so that
+    /// the next ask fetches anew; any other does nothing.
+    fn refused(&self, _credentials: &Credentials) {}
 }
 
 #[async_trait]
 impl<P: ProvideCredentials + ?Sized> ProvideCredentials for Arc<P> {
     async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError> {
         (**self).credentials().await
+    }
+
+    fn refused(&self, credentials: &Credentials) {
+        (**self).refused(credentials);
     }
 }
 

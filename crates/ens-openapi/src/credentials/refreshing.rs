@@ -128,6 +128,12 @@ impl<F: FetchCredentials> ProvideCredentials for RefreshingCredentials<F> {
             None => self.refresh().await,
         }
     }
+
+    fn refused(&self, credentials: &Credentials) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        // Temporary pairs have an id of their own each: what was fetched meanwhile is kept.
+        held.take_if(|held| held.credentials.access_key_id == credentials.access_key_id);
+    }
 }
 
 #[cfg(test)]
@@ -207,6 +213,17 @@ mod tests {
         source.pass(40);
         let (first, second) = tokio::join!(id(&provider), id(&provider));
         assert_eq!((first.as_str(), second.as_str()), ("2", "1"));
+    }
+
+    #[tokio::test]
+    async fn what_the_cloud_refused_is_fetched_anew_but_not_what_came_meanwhile() {
+        let source = Source::default();
+        let provider = source.provider();
+        let first = provider.credentials().await.unwrap();
+        provider.refused(&first);
+        assert_eq!(id(&provider).await, "2");
+        provider.refused(&first);
+        assert_eq!(id(&provider).await, "2");
     }
 
     #[tokio::test]
