@@ -9,7 +9,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::ApiService;
 use crate::clock::Clock;
+use crate::faults::Faults;
 use crate::http_face::{self, ServeError};
+use crate::node_ports::{NoAddressBlock, NodePorts};
 use crate::object;
 use crate::play::{self, Play};
 use crate::server::{ApiServer, DeleteOptions, FieldValidation, Patch, Target, WriteOptions};
@@ -25,6 +27,7 @@ pub struct Builder {
 /// A cluster in this process.
 pub struct Cluster {
     api: ApiServer,
+    faults: Faults,
     served: Mutex<Option<SocketAddr>>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -68,6 +71,7 @@ impl Builder {
     pub fn start(self) -> Cluster {
         Cluster {
             api: ApiServer::new(self.seed, self.clock),
+            faults: Faults::default(),
             served: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -89,9 +93,14 @@ impl Cluster {
         &self.api
     }
 
+    /// The faults of everything that comes through [`Cluster::service`] and [`Cluster::serve`].
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
     /// A `tower` service for `kube::Client::new`: no sockets involved.
     pub fn service(&self) -> ApiService {
-        ApiService::new(self.api.clone())
+        ApiService::new(self.api.clone(), self.faults.clone())
     }
 
     /// Serves HTTP/1.1 on a loopback address such as `127.0.0.1:0` and returns the address bound.
@@ -212,6 +221,15 @@ impl Cluster {
         let stop = self.stop.child_token();
         self.tasks.spawn(play::run(self.api.clone(), stop.clone()));
         Play { stop }
+    }
+
+    /// Opens the node ports of all Services, on loopback addresses that only this process uses, and keeps them in step
+    /// with the cluster. Pods and EndpointSlices have to be there: see [`Cluster::play`].
+    ///
+    /// # Errors
+    /// No block of loopback addresses is free, or the system has only 127.0.0.1.
+    pub fn open_node_ports(&self) -> Result<NodePorts, NoAddressBlock> {
+        NodePorts::open(self.api.clone(), &self.tasks, self.stop.clone())
     }
 
     /// Stops everything and frees every port.

@@ -10,6 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::ApiService;
 
+/// Out of file descriptors: trying again at once would only burn the processor.
+const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// The face could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -74,7 +77,10 @@ pub(crate) async fn serve(
                     });
                 }
                 // Out of file descriptors or a peer that left: neither is a reason to stop serving.
-                Err(error) => tracing::warn!(%error, "cannot accept a connection"),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     });

@@ -21,7 +21,9 @@ mod api;
 mod clock;
 mod cluster;
 mod crd;
+mod faults;
 mod http_face;
+mod node_ports;
 mod object;
 pub mod play;
 mod resource;
@@ -36,7 +38,9 @@ mod versions;
 pub use api::{ApiService, ResponseBody};
 pub use clock::Clock;
 pub use cluster::{ApplyError, Builder, Cluster};
+pub use faults::{ConnectionReset, Fault, Faults};
 pub use http_face::ServeError;
+pub use node_ports::{NoAddressBlock, NodePorts};
 pub use resource::Resource;
 pub use server::{
     ApiServer, DeleteOptions, FieldValidation, List, ListOptions, Patch, Propagation, Target,

@@ -252,6 +252,11 @@ impl Status {
         Self::new(503, "ServiceUnavailable", why)
     }
 
+    /// Any answer: for faults that a test asks for.
+    pub fn injected(code: u16, reason: &'static str, message: &str) -> Self {
+        Self::new(code, reason, message)
+    }
+
     /// 501: a real API server does this, this one does not.
     pub fn not_implemented(feature: &str) -> Self {
         Self::new(

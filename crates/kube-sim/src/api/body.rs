@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures::Stream;
 use http_body::Frame;
+use tokio::sync::watch as latest;
 
 use super::Shaper;
 use crate::server::Watch;
@@ -24,13 +25,22 @@ impl ResponseBody {
         Self(Inner::Whole(Some(Bytes::from(text))))
     }
 
-    /// One line of JSON for each event.
-    pub(super) fn watch(watch: Watch, shaper: Shaper) -> Self {
-        let lines = futures::stream::unfold((watch, shaper), |(mut watch, shaper)| async move {
-            let event = watch.next().await?;
-            let line = format!("{}\n", shaper.shape(watch.target(), event));
-            Some((Bytes::from(line), (watch, shaper)))
-        });
+    /// One line of JSON for each event, until the watch ends or `cuts` changes.
+    pub(super) fn watch(watch: Watch, shaper: Shaper, mut cuts: latest::Receiver<u64>) -> Self {
+        cuts.mark_unchanged();
+        let lines = futures::stream::unfold(
+            (watch, shaper, cuts),
+            |(mut watch, shaper, mut cuts)| async move {
+                let event = tokio::select! {
+                    biased;
+                    // An error means that nobody is left to cut.
+                    Ok(()) = cuts.changed() => return None,
+                    event = watch.next() => event?,
+                };
+                let line = format!("{}\n", shaper.shape(watch.target(), event));
+                Some((Bytes::from(line), (watch, shaper, cuts)))
+            },
+        );
         Self(Inner::Watch(Box::pin(lines)))
     }
 }

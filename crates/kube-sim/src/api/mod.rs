@@ -6,7 +6,6 @@ mod discovery;
 mod openapi;
 mod route;
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,7 +16,10 @@ use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT, WARNING};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Value, json};
+use tokio::sync::watch as latest;
 
+use crate::faults::{ConnectionReset, Fault, Faults};
+use crate::resource::Registry;
 use crate::server::{
     ApiServer, DeleteOptions, Deleted, FieldValidation, List, ListOptions, Patch, Propagation,
     Target, WatchOptions, WriteOptions, Written,
@@ -40,15 +42,16 @@ const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 #[derive(Clone)]
 pub struct ApiService {
     server: ApiServer,
+    faults: Faults,
 }
 
 impl ApiService {
-    /// A service over `server`.
-    pub fn new(server: ApiServer) -> Self {
-        Self { server }
+    /// A service over `server` with these faults.
+    pub fn new(server: ApiServer, faults: Faults) -> Self {
+        Self { server, faults }
     }
 
-    async fn answer<B>(self, request: Request<B>) -> Response<ResponseBody>
+    async fn answer<B>(self, request: Request<B>) -> Result<Response<ResponseBody>, ConnectionReset>
     where
         B: http_body::Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -59,19 +62,43 @@ impl ApiService {
             Err(error) => {
                 let status =
                     Status::bad_request(format!("the request body cannot be read: {error}"));
-                return failure(&status);
+                return Ok(failure(&status));
             }
         };
-        let path = parts.uri.path();
         let query = Query::parse(parts.uri.query().unwrap_or_default());
-        let call = Call {
+        let mut call = Call {
             server: &self.server,
             method: &parts.method,
             headers: &parts.headers,
             query: &query,
             body,
+            cuts: self.faults.cuts(),
+            read_at: None,
         };
-        call.answer(path).unwrap_or_else(|status| failure(&status))
+        let registry = self.server.registry();
+        let route = match route::parse(parts.uri.path(), &registry) {
+            Ok(route) => route,
+            Err(status) => return Ok(failure(&status)),
+        };
+        let fault = match &route {
+            Route::Resource(request) => self.faults.next(call.verb(request), &request.described()),
+            _ => None,
+        };
+        match fault {
+            Some(Fault::Refuse(status)) => return Ok(failure(&status)),
+            Some(Fault::ResetBefore) => return Err(ConnectionReset),
+            Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+            Some(Fault::Stale(back)) => call.read_at = Some(self.server.earlier_revision(back)),
+            _ => {}
+        }
+        let answer = call
+            .answer(route, &registry)
+            .unwrap_or_else(|status| failure(&status));
+        match fault {
+            Some(Fault::LoseReply(status)) => Ok(failure(&status)),
+            Some(Fault::ResetAfter) => Err(ConnectionReset),
+            _ => Ok(answer),
+        }
     }
 }
 
@@ -82,16 +109,16 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     type Response = Response<ResponseBody>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Error = ConnectionReset;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ConnectionReset>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectionReset>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let service = self.clone();
-        Box::pin(async move { Ok(service.answer(request).await) })
+        Box::pin(service.answer(request))
     }
 }
 
@@ -101,13 +128,15 @@ struct Call<'a> {
     headers: &'a HeaderMap,
     query: &'a Query,
     body: Bytes,
+    cuts: latest::Receiver<u64>,
+    /// The revision that reads show, where that is not the newest.
+    read_at: Option<u64>,
 }
 
 impl Call<'_> {
-    fn answer(&self, path: &str) -> Result<Response<ResponseBody>, Status> {
-        let registry = self.server.registry();
+    fn answer(&self, route: Route, registry: &Registry) -> Result<Response<ResponseBody>, Status> {
         let accept = Accept::parse(self.header(ACCEPT.as_str()))?;
-        match route::parse(path, &registry)? {
+        match route {
             Route::Health => Ok(text("ok")),
             Route::Resource(request) => self.resource(&request, &accept),
             route if *self.method != Method::GET => {
@@ -116,20 +145,20 @@ impl Call<'_> {
             }
             Route::Version => Ok(ok(&discovery::version())),
             Route::CoreVersions if accept.aggregated_discovery => {
-                Ok(discovery_response(&discovery::aggregated(&registry, true)))
+                Ok(discovery_response(&discovery::aggregated(registry, true)))
             }
             Route::Groups if accept.aggregated_discovery => {
-                Ok(discovery_response(&discovery::aggregated(&registry, false)))
+                Ok(discovery_response(&discovery::aggregated(registry, false)))
             }
             Route::CoreVersions => Ok(ok(&discovery::core_versions())),
-            Route::Groups => Ok(ok(&discovery::groups(&registry))),
-            Route::Group(group) => discovery::group(&registry, &group).map(|doc| ok(&doc)),
+            Route::Groups => Ok(ok(&discovery::groups(registry))),
+            Route::Group(group) => discovery::group(registry, &group).map(|doc| ok(&doc)),
             Route::GroupVersion { group, version } => {
-                discovery::resources(&registry, &group, &version).map(|doc| ok(&doc))
+                discovery::resources(registry, &group, &version).map(|doc| ok(&doc))
             }
-            Route::OpenApiIndex => Ok(ok(&openapi::index(&registry))),
+            Route::OpenApiIndex => Ok(ok(&openapi::index(registry))),
             Route::OpenApi { group, version } => {
-                openapi::document(&registry, self.server, &group, &version).map(|doc| ok(&doc))
+                openapi::document(registry, self.server, &group, &version).map(|doc| ok(&doc))
             }
         }
     }
@@ -147,11 +176,20 @@ impl Call<'_> {
                 self.watch(target, accept, format!("metadata.name={name}"))
             }
             ("GET", None) => {
-                let list = self.server.list(target, &self.list_options()?)?;
+                let mut options = self.list_options()?;
+                if let Some(revision) = self.read_at {
+                    options.resource_version = revision.to_string();
+                    "Exact".clone_into(&mut options.resource_version_match);
+                    options.continue_token.clear();
+                }
+                let list = self.server.list(target, &options)?;
                 Ok(ok(&self.show_list(target, &list, accept)))
             }
             ("GET", Some(name)) => {
-                let object = self.server.get(target, name)?;
+                let object = match self.read_at {
+                    Some(revision) => self.server.get_at(target, name, revision)?,
+                    None => self.server.get(target, name)?,
+                };
                 Ok(ok(&self.show(target, object, accept)))
             }
             ("POST", None) => {
@@ -201,6 +239,22 @@ impl Call<'_> {
         }
     }
 
+    /// The verb, as RBAC calls it.
+    fn verb(&self, request: &ResourceRequest) -> &'static str {
+        let watch = self.query.flag("watch") || request.legacy_watch;
+        match (self.method.as_str(), request.name.is_some()) {
+            ("GET", _) if watch => "watch",
+            ("GET", true) => "get",
+            ("GET", false) => "list",
+            ("POST", _) => "create",
+            ("PUT", _) => "update",
+            ("PATCH", _) => "patch",
+            ("DELETE", true) => "delete",
+            ("DELETE", false) => "deletecollection",
+            _ => "unknown",
+        }
+    }
+
     fn watch(
         &self,
         target: &Target,
@@ -234,7 +288,7 @@ impl Call<'_> {
             accept: accept.clone(),
             objects: self.rows(),
         };
-        let body = ResponseBody::watch(watch, shaper);
+        let body = ResponseBody::watch(watch, shaper, self.cuts.clone());
         Ok(with_type(StatusCode::OK, "application/json", body))
     }
 

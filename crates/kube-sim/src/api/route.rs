@@ -36,6 +36,18 @@ pub(super) struct ResourceRequest {
     pub(super) legacy_watch: bool,
 }
 
+impl ResourceRequest {
+    /// `services`, `services/status`, `poolservices.network.openyurt.io`: how fault plans name it.
+    pub(super) fn described(&self) -> String {
+        let resource = self.target.resource.group_resource();
+        match (self.status, self.finalize) {
+            (true, _) => format!("{resource}/status"),
+            (_, true) => format!("{resource}/finalize"),
+            _ => resource,
+        }
+    }
+}
+
 pub(super) fn parse(path: &str, registry: &Registry) -> Result<Route, Status> {
     let segments: Vec<String> = path
         .split('/')

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::read::Selection;
 use super::write::{Manager, Part, WriteOptions, Written};
-use super::{ApiServer, List, ListOptions, State, Target};
+use super::{ApiServer, Change, List, ListOptions, State, Target};
 use crate::admission;
 use crate::clock::rfc3339;
 use crate::object::{self, metadata_mut};
@@ -209,9 +209,9 @@ impl State {
             Arc::new(new)
         } else if gone {
             // A deletion that nothing holds up shows the object as it was.
-            self.commit(resource, &target.key(name), Some(old), None)
+            self.commit(resource, &target.key(name), Change::Remove((*old).clone()))
         } else {
-            self.commit(resource, &target.key(name), Some(old), Some(new))
+            self.commit(resource, &target.key(name), Change::Store(new))
         };
         let shown = versions::present(resource, &shown);
         Ok(if gone {

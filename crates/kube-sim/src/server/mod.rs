@@ -63,8 +63,18 @@ pub(crate) type ObjectKey = (String, String);
 pub(crate) struct LogEntry {
     pub(crate) revision: u64,
     pub(crate) storage: StorageKey,
+    /// What was stored before.
     pub(crate) before: Option<Arc<Value>>,
-    pub(crate) after: Option<Arc<Value>>,
+    /// What is stored now, or how the object looked at its end.
+    pub(crate) current: Arc<Value>,
+    pub(crate) removed: bool,
+}
+
+/// What a commit does.
+enum Change {
+    Store(Value),
+    /// Removes the object, which looks like this at its end.
+    Remove(Value),
 }
 
 pub(crate) struct State {
@@ -260,49 +270,37 @@ impl State {
             .collect()
     }
 
-    /// Stores (or, with no `after`, removes) an object under a new revision and logs the change.
-    fn commit(
-        &mut self,
-        resource: &Resource,
-        key: &ObjectKey,
-        before: Option<Arc<Value>>,
-        after: Option<Value>,
-    ) -> Arc<Value> {
+    /// Stores or removes an object under a new revision and logs the change.
+    fn commit(&mut self, resource: &Resource, key: &ObjectKey, change: Change) -> Arc<Value> {
         self.revision += 1;
-        let stamp = |mut object: Value| {
-            let revision = json!(self.revision.to_string());
-            object::metadata_mut(&mut object).insert("resourceVersion".to_owned(), revision);
-            Arc::new(object)
-        };
-        let collection = self.objects.entry(resource.storage.clone()).or_default();
-        let (after, shown) = if let Some(object) = after {
-            let object = stamp(object);
-            collection.insert(key.clone(), Arc::clone(&object));
-            (Some(Arc::clone(&object)), object)
-        } else {
-            collection.remove(key);
-            let last = before.as_deref().cloned().unwrap_or_default();
+        let (removed, mut object) = match change {
+            Change::Store(object) => (false, object),
             // What a watch sees deleted carries the revision of the deletion.
-            (None, stamp(last))
+            Change::Remove(object) => (true, object),
         };
-        let before = if after.is_some() {
-            before
+        let revision = json!(self.revision.to_string());
+        object::metadata_mut(&mut object).insert("resourceVersion".to_owned(), revision);
+        let current = Arc::new(object);
+        let collection = self.objects.entry(resource.storage.clone()).or_default();
+        let before = if removed {
+            collection.remove(key)
         } else {
-            Some(Arc::clone(&shown))
+            collection.insert(key.clone(), Arc::clone(&current))
         };
         self.log.push_back(LogEntry {
             revision: self.revision,
             storage: resource.storage.clone(),
             before,
-            after,
+            current: Arc::clone(&current),
+            removed,
         });
         while self.log.len() > self.log_capacity {
             if let Some(oldest) = self.log.pop_front() {
                 self.compacted = oldest.revision;
             }
         }
-        crd::after_commit(self, resource, &shown);
-        shown
+        crd::after_commit(self, resource, &current);
+        current
     }
 
     /// The collection as it was at `revision`, undone from the log.
@@ -312,12 +310,9 @@ impl State {
             if entry.storage != *storage {
                 continue;
             }
-            let Some(object) = entry.after.as_ref().or(entry.before.as_ref()) else {
-                continue;
-            };
             let key = (
-                object::namespace(object).to_owned(),
-                object::name(object).to_owned(),
+                object::namespace(&entry.current).to_owned(),
+                object::name(&entry.current).to_owned(),
             );
             match &entry.before {
                 Some(before) => objects.insert(key, Arc::clone(before)),

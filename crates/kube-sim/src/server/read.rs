@@ -133,6 +133,27 @@ impl ApiServer {
         Ok(versions::present(&target.resource, stored))
     }
 
+    /// Reads one object as it was at `revision`.
+    pub(crate) fn get_at(
+        &self,
+        target: &Target,
+        name: &str,
+        revision: u64,
+    ) -> Result<Value, Status> {
+        let state = self.lock();
+        let stored = state
+            .snapshot(&target.resource.storage, revision)
+            .remove(&target.key(name));
+        let stored = stored.ok_or_else(|| Status::not_found(&target.resource, name))?;
+        Ok(versions::present(&target.resource, &stored))
+    }
+
+    /// The revision so many changes ago, or the oldest that is kept.
+    pub(crate) fn earlier_revision(&self, back: u64) -> u64 {
+        let state = self.lock();
+        state.revision.saturating_sub(back).max(state.compacted)
+    }
+
     /// Reads a collection.
     ///
     /// # Errors

@@ -63,7 +63,8 @@ impl ApiServer {
     /// Starts a watch. Must be called inside a tokio runtime with its timer enabled.
     ///
     /// # Errors
-    /// 400 for options that cannot be read, 410 for a revision no longer kept, 504 for one not yet reached.
+    /// 400 for options that cannot be read, 504 for a revision not yet reached. That a revision is no longer kept is told by
+    /// an `ERROR` event with a 410 Status.
     pub fn watch(&self, target: &Target, options: &WatchOptions) -> Result<Watch, Status> {
         let selection = Selection::parse(
             &target.resource,
@@ -84,10 +85,8 @@ impl ApiServer {
             }
             self.initial_events(target, options)?
         } else {
-            let state = self.lock();
-            if asked < state.compacted {
-                return Err(too_old(asked, state.compacted));
-            }
+            // A revision that is no longer kept is told by an event in the stream, as the real server's watch cache does:
+            // clients list again only after that.
             (asked, VecDeque::new())
         };
         let now = Instant::now();
@@ -237,7 +236,9 @@ impl Watch {
             (in_namespace && self.selection.matches(&shown)).then_some(shown)
         };
         let before = entry.before.as_deref().and_then(seen);
-        let after = entry.after.as_deref().and_then(seen);
+        let after = Some(entry.current.as_ref())
+            .filter(|_| !entry.removed)
+            .and_then(seen);
         match (before, after) {
             (None, None) => None,
             (None, Some(object)) => Some(WatchEvent {
@@ -248,6 +249,13 @@ impl Watch {
                 kind: "MODIFIED",
                 object,
             }),
+            (Some(_), None) if entry.removed => {
+                let object = versions::present(&self.target.resource, &entry.current);
+                Some(WatchEvent {
+                    kind: "DELETED",
+                    object,
+                })
+            }
             (Some(mut object), None) => {
                 let revision = json!(entry.revision.to_string());
                 object::metadata_mut(&mut object).insert("resourceVersion".to_owned(), revision);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::managed_fields;
 use super::read::sent_revision;
-use super::{ApiServer, ObjectKey, State, Target};
+use super::{ApiServer, Change, ObjectKey, State, Target};
 use crate::admission;
 use crate::clock::rfc3339;
 use crate::object::{self, metadata_mut, put};
@@ -201,7 +201,7 @@ impl State {
                 warnings,
             });
         }
-        let stored = self.commit(resource, &key, None, Some(object));
+        let stored = self.commit(resource, &key, Change::Store(object));
         Ok(Written {
             object: versions::present(resource, &stored),
             created: true,
@@ -304,7 +304,7 @@ impl State {
             });
         }
         let key = (object::namespace(old).to_owned(), name);
-        let stored = self.store_or_finish(resource, &key, old, new);
+        let stored = self.store_or_finish(resource, &key, new);
         Ok(Written {
             object: versions::present(resource, &stored),
             created: false,
@@ -317,14 +317,15 @@ impl State {
         &mut self,
         resource: &Resource,
         key: &ObjectKey,
-        old: &Arc<Value>,
         new: Value,
     ) -> Arc<Value> {
-        if object::is_terminating(&new) && admission::may_vanish(resource, &new) {
-            // The object is deleted as the write left it.
-            return self.commit(resource, key, Some(Arc::new(new)), None);
-        }
-        self.commit(resource, key, Some(Arc::clone(old)), Some(new))
+        let ends = object::is_terminating(&new) && admission::may_vanish(resource, &new);
+        let change = if ends {
+            Change::Remove(new)
+        } else {
+            Change::Store(new)
+        };
+        self.commit(resource, key, change)
     }
 
     /// Pruning, defaulting and validation.
