@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use ens_sim::Simulator;
-use ens_sim::cloud::{Latency, World};
+use ens_sim::cloud::{Latency, Switches, World};
 
 /// A simulated ENS with the world of the multi-region user guide. For tests and demonstrations.
 #[derive(Parser)]
@@ -24,6 +24,9 @@ struct Args {
     /// Loopback address at which the node ports of an instance listen, as INSTANCE=ADDRESS; may be given several times.
     #[arg(long = "instance-address", value_parser = parse_instance)]
     instance_addresses: Vec<(String, std::net::Ipv4Addr)>,
+    /// Turns over one assumption about what no public document settles; may be given several times.
+    #[arg(long = "switch", value_parser = parse_switch)]
+    switches: Vec<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -50,10 +53,15 @@ async fn main() -> anyhow::Result<()> {
         Speed::Fast => Latency::fast(),
         Speed::Instant => Latency::instant(),
     };
+    let mut switches = Switches::default();
+    for name in &args.switches {
+        switches.turn(name);
+    }
     let simulator = Simulator::builder()
         .credentials(&args.credentials.0, &args.credentials.1)
         .seed(args.seed)
         .latency(latency)
+        .switches(switches)
         .listen(&args.listen)
         .world(World::guide())
         .start()
@@ -119,4 +127,13 @@ fn parse_instance(text: &str) -> Result<(String, std::net::Ipv4Addr), String> {
         .parse()
         .map_err(|_| format!("{address} is not an IPv4 address"))?;
     Ok((instance.to_owned(), address))
+}
+
+fn parse_switch(text: &str) -> Result<String, String> {
+    let names: Vec<&str> = Switches::each().into_iter().map(|(name, _)| name).collect();
+    if names.contains(&text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("must be one of {}", names.join(", ")))
+    }
 }

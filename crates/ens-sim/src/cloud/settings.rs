@@ -178,65 +178,116 @@ impl Default for Switches {
     }
 }
 
+/// Turns one switch over.
+type Turn = fn(&mut Switches);
+
 impl Switches {
     /// The default with exactly one switch turned over, once per switch, with the switch's name: what a sweep runs a
-    /// client against. Settings that leave no way to release an ELB at all are not among them.
+    /// client against.
     #[must_use]
     pub fn each() -> Vec<(&'static str, Self)> {
-        let flipped = |name, field: fn(&mut Self) -> &mut bool| {
+        let turned = |(name, turn): &(&'static str, Turn)| {
             let mut switches = Self::default();
-            let switch = field(&mut switches);
-            *switch = !*switch;
-            (name, switches)
+            turn(&mut switches);
+            (*name, switches)
         };
-        vec![
-            flipped("long_names_refused", |s| &mut s.long_names_refused),
-            flipped("set_refused_while_running", |s| {
-                &mut s.set_refused_while_running
-            }),
-            flipped("delete_refused_while_running", |s| {
-                &mut s.delete_refused_while_running
-            }),
-            flipped("repeated_start_or_stop_refused", |s| {
-                &mut s.repeated_start_or_stop_refused
-            }),
-            flipped("busy_per_elb", |s| &mut s.busy_per_elb),
-            flipped("delete_load_balancer_known", |s| {
-                &mut s.delete_load_balancer_known
-            }),
-            flipped("release_instance_takes_elb", |s| {
-                &mut s.release_instance_takes_elb
-            }),
-            flipped("release_needs_inactive", |s| &mut s.release_needs_inactive),
-            flipped("release_refused_while_bound", |s| {
-                &mut s.release_refused_while_bound
-            }),
-            flipped("new_elb_stays_inactive", |s| &mut s.new_elb_stays_inactive),
-            flipped("qch_on_tcp_refused", |s| &mut s.qch_on_tcp_refused),
-            flipped("unknown_parameters_refused", |s| {
-                &mut s.unknown_parameters_refused
-            }),
-            flipped("gone_eip_answers_5100", |s| &mut s.gone_eip_answers_5100),
-            flipped("backend_ip_with_line_feed", |s| {
-                &mut s.backend_ip_with_line_feed
-            }),
-            flipped("add_of_attached_refused", |s| {
-                &mut s.add_of_attached_refused
-            }),
-            (
-                "name_filter",
-                Self {
-                    name_filter: NameFilter::Exact,
-                    ..Self::default()
-                },
-            ),
-            (
-                "missing_load_balancer",
-                Self {
-                    missing_load_balancer: MissingLoadBalancer::EmptyAnswer,
-                    ..Self::default()
-                },
-            ),
-        ]
+        Self::TURNS.iter().map(turned).collect()
+    }
+
+    /// Turns the switch of that name over; says whether there is one.
+    pub fn turn(&mut self, name: &str) -> bool {
+        let found = Self::TURNS.iter().find(|(known, _)| *known == name);
+        found.map(|(_, turn)| turn(self)).is_some()
+    }
+
+    const TURNS: &'static [(&'static str, Turn)] = &[
+        ("long_names_refused", |s| {
+            s.long_names_refused ^= true;
+        }),
+        ("set_refused_while_running", |s| {
+            s.set_refused_while_running ^= true;
+        }),
+        ("delete_refused_while_running", |s| {
+            s.delete_refused_while_running ^= true;
+        }),
+        ("repeated_start_or_stop_refused", |s| {
+            s.repeated_start_or_stop_refused ^= true;
+        }),
+        ("busy_per_elb", |s| {
+            s.busy_per_elb ^= true;
+        }),
+        ("delete_load_balancer_known", |s| {
+            s.delete_load_balancer_known ^= true;
+        }),
+        ("release_instance_takes_elb", |s| {
+            s.release_instance_takes_elb ^= true;
+        }),
+        ("release_needs_inactive", |s| {
+            s.release_needs_inactive ^= true;
+        }),
+        ("release_refused_while_bound", |s| {
+            s.release_refused_while_bound ^= true;
+        }),
+        ("new_elb_stays_inactive", |s| {
+            s.new_elb_stays_inactive ^= true;
+        }),
+        ("qch_on_tcp_refused", |s| {
+            s.qch_on_tcp_refused ^= true;
+        }),
+        ("unknown_parameters_refused", |s| {
+            s.unknown_parameters_refused ^= true;
+        }),
+        ("gone_eip_answers_5100", |s| {
+            s.gone_eip_answers_5100 ^= true;
+        }),
+        ("backend_ip_with_line_feed", |s| {
+            s.backend_ip_with_line_feed ^= true;
+        }),
+        ("add_of_attached_refused", |s| {
+            s.add_of_attached_refused ^= true;
+        }),
+        ("name_filter", |s| {
+            s.name_filter = match s.name_filter {
+                NameFilter::Exact => NameFilter::Substring,
+                NameFilter::Substring => NameFilter::Exact,
+            };
+        }),
+        ("missing_load_balancer", |s| {
+            s.missing_load_balancer = match s.missing_load_balancer {
+                MissingLoadBalancer::Refused => MissingLoadBalancer::EmptyAnswer,
+                MissingLoadBalancer::EmptyAnswer => MissingLoadBalancer::Refused,
+            };
+        }),
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setting_differs_from_the_default_in_the_named_switch_alone() {
+        let fields = |switches: &Switches| {
+            serde_json::to_value(switches)
+                .unwrap()
+                .as_object()
+                .unwrap()
+                .clone()
+        };
+        let default = fields(&Switches::default());
+        let each = Switches::each();
+        assert_eq!(each.len(), default.len(), "a switch is not swept");
+        for (name, switches) in each {
+            let changed: Vec<String> = fields(&switches)
+                .into_iter()
+                .filter(|(field, value)| default[field] != *value)
+                .map(|(f, _)| f)
+                .collect();
+            assert_eq!(changed, [name]);
+            let mut back = switches;
+            assert!(back.turn(name));
+            assert_eq!(back, Switches::default());
+        }
+        assert!(!Switches::default().turn("colour"));
     }
 }
