@@ -153,7 +153,7 @@ async fn the_finalizer_is_on_before_the_first_pool_service() {
         &["chengdu", "hefei"],
         &[],
         Leadership::sole_replica(),
-        server(bare, Vec::new()),
+        server(bare.clone(), Vec::new()),
     );
     assert_eq!(sync(&fan_out).await.unwrap(), Next::Wait);
     assert_eq!(
@@ -238,7 +238,7 @@ async fn b10_the_finalizer_stays_while_a_live_list_shows_a_pool_service() {
         &["hefei"],
         &[],
         Leadership::sole_replica(),
-        server(going, vec![others]),
+        server(going.clone(), vec![others]),
     );
     assert_eq!(sync(&fan_out).await.unwrap(), Next::Wait);
     assert_eq!(
@@ -370,7 +370,7 @@ async fn status_and_annotations_are_patched_without_touching_anything_else() {
         &["hefei"],
         &[serving],
         Leadership::sole_replica(),
-        server(stale, Vec::new()),
+        server(stale.clone(), Vec::new()),
     );
     assert_eq!(sync(&fan_out).await.unwrap(), Next::Wait);
     assert_eq!(
