@@ -27,6 +27,14 @@
 //! #     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(f).unwrap();
 //! # }
 //! ```
+//!
+//! # Caveats
+//! - Forwarding is for TCP and UDP listeners. HTTP and HTTPS listeners exist in the API only, and so does an EIP that is
+//!   bound to a computing instance.
+//! - The data plane needs Linux, where every address of 127.0.0.0/8 can be bound. EIPs come from a /24 of
+//!   127.64.0.0/10 that each process locks for itself; nodes have to be elsewhere.
+//! - A server counts as healthy until its health checks have failed often enough, as in keepalived.
+//! - Bandwidth is recorded and not enforced.
 #![forbid(unsafe_code)]
 
 pub mod cloud;

@@ -29,15 +29,19 @@ pub(super) async fn forward(
     cancel: CancellationToken,
 ) {
     let socket = Arc::new(socket);
-    let mut flows: BTreeMap<SocketAddr, Arc<UdpSocket>> = BTreeMap::new();
+    let mut flows: BTreeMap<SocketAddr, (u64, Arc<UdpSocket>)> = BTreeMap::new();
+    let mut opened = 0;
     let mut buffer = vec![0; DATAGRAM];
     // Flows tell here that they ended. They hold the front socket only weakly, so that it closes with this function.
-    let (ended, mut endings) = tokio::sync::mpsc::channel::<SocketAddr>(FLOWS);
+    let (ended, mut endings) = tokio::sync::mpsc::channel::<(SocketAddr, u64)>(FLOWS);
     loop {
         let (length, source) = tokio::select! {
             () = cancel.cancelled() => return,
-            Some(source) = endings.recv() => {
-                flows.remove(&source);
+            Some((source, number)) = endings.recv() => {
+                // The same client may have a newer flow by now.
+                if flows.get(&source).is_some_and(|(current, _)| *current == number) {
+                    flows.remove(&source);
+                }
                 continue;
             }
             received = socket.recv_from(&mut buffer) => match received {
@@ -60,7 +64,9 @@ pub(super) async fn forward(
             let Some(server) = open(&flow, &shared).await else {
                 continue;
             };
-            flows.insert(source, Arc::clone(&server));
+            opened += 1;
+            let number = opened;
+            flows.insert(source, (number, Arc::clone(&server)));
             let (front, ended, cancel) = (Arc::downgrade(&socket), ended.clone(), cancel.clone());
             tasks.spawn(async move {
                 tokio::select! {
@@ -68,10 +74,10 @@ pub(super) async fn forward(
                     () = answer(server, front, source) => {}
                 }
                 // The receiver is gone only when the listener is.
-                let _listener_gone = ended.send(source).await;
+                let _listener_gone = ended.send((source, number)).await;
             });
         }
-        if let (Some(server), Some(datagram)) = (flows.get(&source), buffer.get(..length))
+        if let (Some((_, server)), Some(datagram)) = (flows.get(&source), buffer.get(..length))
             && let Err(error) = server.send(datagram).await
         {
             tracing::debug!(%source, %error, "a datagram could not be forwarded");
