@@ -169,6 +169,85 @@ async fn udp(
 mod tests {
     use super::*;
 
+    fn probe(kind: ProbeKind, port: u16) -> Probe {
+        let listener = crate::cloud::ListenerKey {
+            port: 80,
+            protocol: crate::cloud::Protocol::Tcp,
+        };
+        Probe {
+            key: crate::cloud::HealthKey {
+                load_balancer: "lb".into(),
+                listener,
+                server_id: "i".into(),
+            },
+            kind,
+            target: Some((Ipv4Addr::LOCALHOST, port)),
+            interval: Duration::from_secs(2),
+            timeout: Duration::from_secs(5),
+            healthy_threshold: 2,
+            unhealthy_threshold: 2,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_http_check_looks_at_the_class_of_the_status() {
+        let server = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .unwrap();
+        let port = server.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = server.accept().await.unwrap();
+                let mut request = [0; 16];
+                stream.read_exact(&mut request).await.unwrap();
+                assert_eq!(&request, b"HEAD /up HTTP/1.");
+                stream
+                    .write_all(b"HTTP/1.1 302 Found\r\n\r\n")
+                    .await
+                    .unwrap();
+            }
+        });
+        let http = |classes| ProbeKind::Http {
+            path: "/up".into(),
+            host: String::new(),
+            classes,
+        };
+        assert!(once(&probe(http(vec![2, 3]), port), Duration::from_secs(5)).await);
+        assert!(!once(&probe(http(vec![2]), port), Duration::from_secs(5)).await);
+    }
+
+    #[tokio::test]
+    async fn a_udp_check_wants_the_expected_answer_and_fails_on_a_closed_port() {
+        let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        let echo = tokio::spawn(async move {
+            let mut buffer = [0; 16];
+            loop {
+                let (length, from) = server.recv_from(&mut buffer).await.unwrap();
+                server.send_to(&buffer[..length], from).await.unwrap();
+            }
+        });
+        let udp = |expected: &str| ProbeKind::Udp {
+            request: "ping".into(),
+            expected: expected.into(),
+        };
+        assert!(once(&probe(udp("ping"), port), Duration::from_secs(5)).await);
+        assert!(once(&probe(udp(""), port), Duration::from_secs(5)).await);
+        assert!(!once(&probe(udp("pong"), port), Duration::from_secs(5)).await);
+        echo.abort();
+        assert!(echo.await.unwrap_err().is_cancelled());
+        assert!(!once(&probe(udp(""), port), Duration::from_secs(5)).await);
+    }
+
+    #[tokio::test]
+    async fn a_server_without_an_address_fails_every_check() {
+        let nowhere = Probe {
+            target: None,
+            ..probe(ProbeKind::Tcp, 1)
+        };
+        assert!(!once(&nowhere, Duration::from_secs(5)).await);
+    }
+
     #[test]
     fn health_turns_only_after_enough_results_in_a_row() {
         let mut streak = Streak::new(true);
