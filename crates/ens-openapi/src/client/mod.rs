@@ -88,7 +88,7 @@ pub enum SignatureMethod {
     V1,
 }
 
-/// How long things may take.
+/// How long things may take. Waiting for a turn of the [`RateLimiter`] comes on top and has a limit of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
     /// One exchange, from the [`BeforeSend`] check on: connecting, sending, waiting, reading. Of a write, nothing is sent
