@@ -23,6 +23,7 @@ use crate::events::{EventType, Notifier, service_reference};
 use crate::index::Index;
 use crate::leader::{Leadership, NotLeading};
 use crate::queue::Next;
+use crate::report;
 
 mod finalizer;
 mod write;
@@ -326,7 +327,8 @@ impl Outcome {
             }
             Err(error) => {
                 if let Some(first) = &self.error {
-                    tracing::warn!(%error, %first, "another step failed");
+                    let error = report::chain(&error);
+                    tracing::warn!(error, %first, "another step failed");
                 } else {
                     self.error = Some(error);
                 }

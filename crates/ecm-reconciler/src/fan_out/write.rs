@@ -210,7 +210,10 @@ pub(super) fn settle<T>(
     match answer {
         Ok(_) => Ok(Written::Done),
         Err(CallError::Failed(error)) => match *error {
-            kube::Error::Api(status) if is_stale(&status) => Ok(Written::Stale),
+            kube::Error::Api(status) if is_stale(&status) => {
+                tracing::debug!(answer = status.message, "planned on what has changed since");
+                Ok(Written::Stale)
+            }
             other => Err(CallError::Failed(Box::new(other))),
         },
         Err(CallError::Deadline) => Err(CallError::Deadline),

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Lease, WorkQueue};
+use crate::report;
 
 /// What a run that did not fail wants next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +86,7 @@ where
             tracing::warn!(
                 controller = name,
                 object = %key,
-                error = %Chain(&error),
+                error = %report::chain(&error),
                 retry_in_ms = delay.as_millis(),
                 "sync failed"
             );
@@ -101,21 +102,6 @@ where
                 "sync panicked"
             );
         }
-    }
-}
-
-/// An error with its sources, each after a colon.
-struct Chain<'a>(&'a dyn Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
     }
 }
 
