@@ -31,7 +31,7 @@ pub(crate) struct Schema {
     enumeration: Option<Vec<Value>>,
     pattern: Option<Regex>,
     bounds: Bounds,
-    list: ListType,
+    pub(crate) list: ListType,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -156,6 +156,11 @@ impl Schema {
     /// The schema of a field, if it is described.
     pub(crate) fn field(&self, key: &str) -> Option<&Schema> {
         self.properties.get(key).or(self.additional.as_deref())
+    }
+
+    /// The schema of list items.
+    pub(crate) fn item(&self) -> Option<&Schema> {
+        self.items.as_deref()
     }
 
     /// Removes fields that the schema does not know and returns their paths. The object's own `apiVersion`, `kind`

@@ -179,7 +179,7 @@ impl State {
             None if sent.is_some() => Err(Status::stale(resource, name)),
             None => {
                 let mut object = config.clone();
-                managed_fields::record_apply(resource, &config, &mut object, part, options, now);
+                managed_fields::record_apply(resource, &config, &mut object, part, options, now)?;
                 self.create(target, object, options, Manager::Applied, now)
             }
             Some(old) => {
@@ -187,7 +187,7 @@ impl State {
                     return Err(Status::stale(resource, name));
                 }
                 let mut object = (*old).clone();
-                managed_fields::record_apply(resource, &config, &mut object, part, options, now);
+                managed_fields::record_apply(resource, &config, &mut object, part, options, now)?;
                 self.replace(target, &old, object, part, options, Manager::Applied, now)
             }
         }
