@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::object::{self, as_map, child, default_to, items};
 use crate::resource::{CustomKind, PrinterColumn, Resource, StorageKey, api_version};
 use crate::schema::Schema;
-use crate::server::State;
+use crate::server::{DeleteOptions, State, Target};
 use crate::status::FieldError;
 
 /// Fills in names, conversion and, because names are accepted at once, the status.
@@ -27,6 +27,13 @@ pub(crate) fn apply_defaults(crd: &mut Value, old: Option<&Value>) {
         .filter(|v| v["storage"] == json!(true))
         .map(|v| v["name"].clone())
         .collect();
+    if old.is_none() {
+        let kept: Vec<String> = object::finalizers(crd)
+            .filter(|f| *f != CLEANUP)
+            .map(str::to_owned)
+            .collect();
+        object::set_finalizers(crd, &[kept, vec![CLEANUP.to_owned()]].concat());
+    }
     let since = match old {
         Some(old) => old["status"]["conditions"][0]["lastTransitionTime"].clone(),
         None => crd["metadata"]["creationTimestamp"].clone(),
@@ -101,25 +108,108 @@ pub(crate) fn validate(crd: &Value) -> Vec<FieldError> {
     faults
 }
 
-/// Keeps what is served in step with the stored definitions.
-pub(crate) fn after_commit(state: &mut State, resource: &Resource, crd: &Value) {
+/// The finalizer that holds a definition until its objects are gone.
+const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
+/// Keeps what is served in step with the stored definitions, and clears up after those that are deleted.
+pub(crate) fn after_commit(state: &mut State, resource: &Resource, object: &Value) {
+    if resource.custom.is_some() {
+        finish_deletion(state, &resource.group_resource());
+        return;
+    }
     if !resource.is("apiextensions.k8s.io", "CustomResourceDefinition") {
         return;
     }
-    let spec = &crd["spec"];
+    let spec = &object["spec"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    state
-        .registry
-        .remove_custom(&text(&spec["group"]), &text(&spec["names"]["plural"]));
-    let key = (String::new(), object::name(crd).to_owned());
-    if state.get(&resource.storage, &key).is_none() {
+    let (group, plural) = (text(&spec["group"]), text(&spec["names"]["plural"]));
+    state.registry.remove_custom(&group, &plural);
+    let Some(stored) = definition(state, object::name(object)) else {
         return;
-    }
+    };
     for version in items(&spec["versions"]).filter(|v| v["served"] == json!(true)) {
         // A definition whose schema does not compile has been refused before.
         if let Ok(schema) = Schema::compile(&version["schema"]["openAPIV3Schema"]) {
             state.registry.insert(served(spec, version, schema));
         }
+    }
+    if object::is_terminating(&stored) {
+        delete_instances(state, &group, &plural, &stored);
+        finish_deletion(state, object::name(object));
+    }
+}
+
+/// Whether the definition of a resource is being deleted: no more objects then.
+pub(crate) fn is_ending(state: &State, resource: &Resource) -> bool {
+    resource.custom.is_some()
+        && definition(state, &resource.group_resource()).is_some_and(|d| object::is_terminating(&d))
+}
+
+fn definition(state: &State, name: &str) -> Option<Arc<Value>> {
+    state
+        .all("apiextensions.k8s.io", "customresourcedefinitions")
+        .find(|d| object::name(d) == name)
+        .cloned()
+}
+
+fn delete_instances(state: &mut State, group: &str, plural: &str, definition: &Value) {
+    let Some(resource) = state
+        .registry
+        .iter()
+        .find(|r| r.group == group && r.plural == plural)
+        .cloned()
+    else {
+        return;
+    };
+    let now = object::meta_str(definition, "deletionTimestamp")
+        .parse()
+        .unwrap_or_default();
+    let instances: Vec<Arc<Value>> = state.all(group, plural).cloned().collect();
+    for instance in instances.iter().filter(|i| !object::is_terminating(i)) {
+        let namespace = resource
+            .namespaced
+            .then(|| object::namespace(instance).to_owned());
+        let target = Target {
+            resource: Arc::clone(&resource),
+            namespace,
+        };
+        if let Err(status) = state.delete(
+            &target,
+            object::name(instance),
+            &DeleteOptions::default(),
+            now,
+        ) {
+            tracing::debug!(%status, "instance not deleted");
+        }
+    }
+}
+
+/// Lets a terminating definition go once it has no objects.
+fn finish_deletion(state: &mut State, name: &str) {
+    let Some(definition) = definition(state, name).filter(|d| object::is_terminating(d)) else {
+        return;
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (group, plural) = (
+        text(&definition["spec"]["group"]),
+        text(&definition["spec"]["names"]["plural"]),
+    );
+    let held = object::finalizers(&definition).any(|f| f == CLEANUP);
+    let Some(crds) = state
+        .registry
+        .find("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+        .cloned()
+    else {
+        return;
+    };
+    if held && state.all(&group, &plural).next().is_none() {
+        let kept: Vec<String> = object::finalizers(&definition)
+            .filter(|f| *f != CLEANUP)
+            .map(str::to_owned)
+            .collect();
+        let mut definition = (*definition).clone();
+        object::set_finalizers(&mut definition, &kept);
+        state.store_or_finish(&crds, &(String::new(), name.to_owned()), definition);
     }
 }
 

@@ -172,7 +172,7 @@ impl ApiServer {
 }
 
 impl State {
-    fn delete(
+    pub(crate) fn delete(
         &mut self,
         target: &Target,
         name: &str,

@@ -10,6 +10,7 @@ use super::read::sent_revision;
 use super::{ApiServer, Change, ObjectKey, State, Target};
 use crate::admission;
 use crate::clock::rfc3339;
+use crate::crd;
 use crate::object::{self, metadata_mut, put};
 use crate::resource::Resource;
 use crate::status::{FieldError, Status};
@@ -169,6 +170,9 @@ impl State {
         let name = object::name(&object).to_owned();
         let key = target.key(&name);
         self.check_namespace(target, &name)?;
+        if crd::is_ending(self, resource) {
+            return Err(Status::method_not_allowed());
+        }
         if self.get(&resource.storage, &key).is_some() {
             return Err(Status::already_exists(resource, &name));
         }
@@ -313,7 +317,7 @@ impl State {
     }
 
     /// Stores an object, or removes it where this write took the last thing that held a deletion up.
-    pub(super) fn store_or_finish(
+    pub(crate) fn store_or_finish(
         &mut self,
         resource: &Resource,
         key: &ObjectKey,
