@@ -54,16 +54,26 @@ pub fn wanted(snapshot: &Snapshot, settings: &Settings, now: i64) -> Wanted {
         .annotations
         .get(keys::TOPOLOGY_KEYS)
         .is_some_and(|value| keys::TOPOLOGY_POOL.contains(&value.as_str()));
-    let in_reach = if topology_is_pool { !serving.is_empty() } else { anywhere(&snapshot.endpoints) };
+    let in_reach = if topology_is_pool {
+        !serving.is_empty()
+    } else {
+        anywhere(&snapshot.endpoints)
+    };
 
     let doubled = doubled_servers(&snapshot.nodes);
-    let any_ready = snapshot.nodes.iter().any(|node| node.ready == Readiness::True);
+    let any_ready = snapshot
+        .nodes
+        .iter()
+        .any(|node| node.ready == Readiness::True);
     let mut wanted = Wanted::default();
     for node in &snapshot.nodes {
         let server_id = match server_of(node, settings, &doubled) {
             Ok(server_id) => server_id,
             Err(why) => {
-                wanted.left_out.extend(why.map(|why| LeftOut { node: node.name.clone(), why }));
+                wanted.left_out.extend(why.map(|why| LeftOut {
+                    node: node.name.clone(),
+                    why,
+                }));
                 continue;
             }
         };
@@ -72,7 +82,6 @@ pub fn wanted(snapshot: &Snapshot, settings: &Settings, now: i64) -> Wanted {
             ExternalTrafficPolicy::Cluster => in_reach,
         };
         match standing(node, any_ready, now) {
-            Standing::Out => {}
             Standing::Kept if takes_traffic => {
                 wanted.kept.insert(server_id);
             }
@@ -81,7 +90,7 @@ pub fn wanted(snapshot: &Snapshot, settings: &Settings, now: i64) -> Wanted {
                 node: node.name.clone(),
                 weight: settings.backend_weight.of(&node.name),
             }),
-            Standing::In | Standing::Kept => {}
+            Standing::In | Standing::Kept | Standing::Out => {}
         }
     }
     wanted.servers.sort_by(|a, b| a.server_id.cmp(&b.server_id));
@@ -103,16 +112,25 @@ fn standing(node: &Node, any_ready: bool, now: i64) -> Standing {
         Readiness::True => Standing::In,
         Readiness::False => Standing::Out,
         Readiness::Unknown => {
-            let in_grace =
-                node.ready_since.is_none_or(|since| now.saturating_sub(since) < UNREACHABLE_GRACE);
-            if !any_ready || is_autonomous(node) || in_grace { Standing::Kept } else { Standing::Out }
+            let in_grace = node
+                .ready_since
+                .is_none_or(|since| now.saturating_sub(since) < UNREACHABLE_GRACE);
+            if !any_ready || is_autonomous(node) || in_grace {
+                Standing::Kept
+            } else {
+                Standing::Out
+            }
         }
     }
 }
 
 /// Whether the node is told to go on without the cloud.
 fn is_autonomous(node: &Node) -> bool {
-    let is_true = |key: &&str| node.annotations.get(*key).is_some_and(|value| value == "true");
+    let is_true = |key: &&str| {
+        node.annotations
+            .get(*key)
+            .is_some_and(|value| value == "true")
+    };
     keys::AUTONOMY.iter().any(is_true) || node.annotations.contains_key(keys::AUTONOMY_DURATION)
 }
 
@@ -129,10 +147,18 @@ fn server_of(
     if node.labels.contains_key(keys::EXCLUDE_FROM_LOAD_BALANCERS) {
         return Err(None);
     }
-    if !settings.backend_label.iter().all(|(key, value)| label(key) == Some(value)) {
+    if !settings
+        .backend_label
+        .iter()
+        .all(|(key, value)| label(key) == Some(value))
+    {
         return Err(None);
     }
-    if node.taints.iter().any(|taint| taint == keys::AUTOSCALER_TAINT) {
+    if node
+        .taints
+        .iter()
+        .any(|taint| taint == keys::AUTOSCALER_TAINT)
+    {
         return Err(None);
     }
     if node.unschedulable && settings.remove_unscheduled_backend {
@@ -142,7 +168,9 @@ fn server_of(
         return Err(Some(format!("it has no label {}", keys::ENS_INSTANCE_ID)));
     };
     if doubled.contains(server_id) {
-        return Err(Some(format!("another node has the same instance id {server_id}")));
+        return Err(Some(format!(
+            "another node has the same instance id {server_id}"
+        )));
     }
     Ok(server_id.to_owned())
 }
@@ -155,7 +183,11 @@ fn doubled_servers(nodes: &[Node]) -> BTreeSet<&str> {
             *count.entry(id).or_default() += 1;
         }
     }
-    count.into_iter().filter(|(_, n)| *n > 1).map(|(id, _)| id).collect()
+    count
+        .into_iter()
+        .filter(|(_, n)| *n > 1)
+        .map(|(id, _)| id)
+        .collect()
 }
 
 /// Nodes of the pool with an endpoint that takes traffic: a ready one, or, while the pool has no
@@ -185,5 +217,7 @@ fn serving_nodes<'a>(endpoints: &'a [Endpoint], nodes: &[Node]) -> BTreeSet<&'a 
 }
 
 fn anywhere(endpoints: &[Endpoint]) -> bool {
-    endpoints.iter().any(|endpoint| endpoint.ready || endpoint.serving)
+    endpoints
+        .iter()
+        .any(|endpoint| endpoint.ready || endpoint.serving)
 }

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use poolservice_api::keys;
 use crate::annotations::{self, AddressType, DeletionPolicy, Fault, Setting, UnknownKey};
 use crate::backends;
 use crate::conditions::{ConditionType, Reason, Refusal};
@@ -13,6 +12,7 @@ use crate::listeners;
 use crate::naming::StackName;
 use crate::placement::{self, PlacementRequest};
 use crate::snapshot::{Identity, PoolService, Service, Snapshot};
+use poolservice_api::keys;
 
 /// What should become of the cloud resources of one PoolService.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,7 +144,7 @@ pub enum Notice {
 pub fn desired(snapshot: &Snapshot, identity: &Identity, now: i64) -> Desired {
     let ps = &snapshot.pool_service;
     if ps.deleting {
-        return Desired::Release(release(snapshot));
+        return release(snapshot);
     }
     let (service, pool) = match (&snapshot.service, &snapshot.pool) {
         (Some(service), Some(pool)) => (service, pool),
@@ -158,23 +158,21 @@ pub fn desired(snapshot: &Snapshot, identity: &Identity, now: i64) -> Desired {
         Err(fault) => {
             let mut message = fault.to_string();
             for unknown in placement::unknown_keys(&pool.annotations) {
-                let _ = write!(message, "; nobody reads {}: did you mean {}?", unknown.key, unknown.nearest);
+                let _ = write!(
+                    message,
+                    "; nobody reads {}: did you mean {}?",
+                    unknown.key, unknown.nearest
+                );
             }
-            refusals.push(Refusal::new(ConditionType::Accepted, fault.reason(), message));
+            refusals.push(Refusal::new(
+                ConditionType::Accepted,
+                fault.reason(),
+                message,
+            ));
             None
         }
     };
-    if !service.source_ranges.is_empty() {
-        refusals.push(Refusal::new(
-            ConditionType::Accepted,
-            Reason::UnsupportedField,
-            format!(
-                "spec.loadBalancerSourceRanges ({}) cannot be enforced by this load balancer: \
-                 remove it to say that everybody may connect",
-                service.source_ranges.join(", ")
-            ),
-        ));
-    }
+    refusals.extend(source_ranges(service));
     let id = settings.load_balancer_id(&pool.name);
     if id.is_some() && !settings.managed_by_user {
         refusals.push(Refusal::new(
@@ -188,11 +186,7 @@ pub fn desired(snapshot: &Snapshot, identity: &Identity, now: i64) -> Desired {
         ));
     }
     if settings.paused_by(&pool.annotations) {
-        refusals.push(Refusal::new(
-            ConditionType::InSync,
-            Reason::Paused,
-            format!("{} is \"true\": the cloud is left as it is", keys::PAUSED),
-        ));
+        refusals.push(paused());
     }
     let (Some(placement), true) = (placement, refusals.is_empty()) else {
         return Desired::Hold(refusals);
@@ -209,7 +203,9 @@ pub fn desired(snapshot: &Snapshot, identity: &Identity, now: i64) -> Desired {
     Desired::Stack(Box::new(Stack {
         placement,
         source: if settings.managed_by_user {
-            Source::User { id: id.map(str::to_owned) }
+            Source::User {
+                id: id.map(str::to_owned),
+            }
         } else {
             Source::Managed
         },
@@ -241,16 +237,43 @@ pub fn desired(snapshot: &Snapshot, identity: &Identity, now: i64) -> Desired {
     }))
 }
 
-/// Deleting needs no valid annotation: what cannot be read has its default.
-fn release(snapshot: &Snapshot) -> Release {
+/// Deleting needs no valid annotation: what cannot be read has its default. Only a pause stops it.
+fn release(snapshot: &Snapshot) -> Desired {
     let none = BTreeMap::new();
     let service = snapshot.service.as_ref().map_or(&none, |s| &s.annotations);
+    let pool = snapshot.pool.as_ref().map_or(&none, |p| &p.annotations);
     let settings = annotations::parse(service, &snapshot.pool_service.annotations).settings;
-    Release {
+    if settings.paused_by(pool) {
+        return Desired::Hold(vec![paused()]);
+    }
+    Desired::Release(Release {
         policy: settings.deletion_policy,
         cleanup: settings.cleanup_on_delete,
         held_by_others: snapshot.held_by_others.iter().cloned().collect(),
-    }
+    })
+}
+
+fn paused() -> Refusal {
+    Refusal::new(
+        ConditionType::InSync,
+        Reason::Paused,
+        format!("{} is \"true\": the cloud is left as it is", keys::PAUSED),
+    )
+}
+
+/// A security expectation that cannot be met is refused, not dropped (behaviour 6.4).
+fn source_ranges(service: &Service) -> Option<Refusal> {
+    (!service.source_ranges.is_empty()).then(|| {
+        Refusal::new(
+            ConditionType::Accepted,
+            Reason::UnsupportedField,
+            format!(
+                "spec.loadBalancerSourceRanges ({}) cannot be enforced by this load balancer: \
+                 remove it to say that everybody may connect",
+                service.source_ranges.join(", ")
+            ),
+        )
+    })
 }
 
 fn missing_parent(ps: &PoolService, service: bool) -> Refusal {
@@ -271,7 +294,11 @@ fn notices(service: &Service, unknown: &[UnknownKey], backends: &backends::Wante
         field: field.to_owned(),
         instead: instead.to_owned(),
     };
-    let mut notices: Vec<Notice> = unknown.iter().cloned().map(Notice::UnknownAnnotation).collect();
+    let mut notices: Vec<Notice> = unknown
+        .iter()
+        .cloned()
+        .map(Notice::UnknownAnnotation)
+        .collect();
     if service.client_ip_affinity {
         notices.push(ignored(
             "spec.sessionAffinity",
@@ -279,10 +306,16 @@ fn notices(service: &Service, unknown: &[UnknownKey], backends: &backends::Wante
         ));
     }
     if service.load_balancer_ip.is_some() {
-        notices.push(ignored("spec.loadBalancerIP", "each pool's EIP has the address that the cloud gives"));
+        notices.push(ignored(
+            "spec.loadBalancerIP",
+            "each pool's EIP has the address that the cloud gives",
+        ));
     }
     if service.wants_ipv6 {
-        notices.push(ignored("spec.ipFamilies", "only IPv4 addresses are published"));
+        notices.push(ignored(
+            "spec.ipFamilies",
+            "only IPv4 addresses are published",
+        ));
     }
     notices.extend(backends.left_out.iter().cloned().map(Notice::NodeLeftOut));
     notices

@@ -155,21 +155,33 @@ impl State {
 /// Reads the ledger annotation of the PoolService `uid`. A ledger with another PoolService's UID
 /// was copied along with the object: it is not ours and counts as missing.
 pub fn read(annotation: Option<&str>, uid: &str, has_finalizer: bool) -> State {
-    let missing = || if has_finalizer { State::Lost(Loss::Missing) } else { State::None };
-    let Some(text) = annotation else {
-        return missing();
-    };
     #[derive(Deserialize)]
     struct Version {
         version: u32,
     }
+    let missing = || {
+        if has_finalizer {
+            State::Lost(Loss::Missing)
+        } else {
+            State::None
+        }
+    };
+    let Some(text) = annotation else {
+        return missing();
+    };
     let unreadable = |error: &serde_json::Error| {
         // Without the finalizer nothing was made: what stands there is not ours to care about.
-        if has_finalizer { State::Lost(Loss::Unreadable(error.to_string())) } else { State::None }
+        if has_finalizer {
+            State::Lost(Loss::Unreadable(error.to_string()))
+        } else {
+            State::None
+        }
     };
     match serde_json::from_str::<Version>(text) {
         Err(error) => return unreadable(&error),
-        Ok(Version { version }) if version != VERSION => return State::Lost(Loss::Version(version)),
+        Ok(Version { version }) if version != VERSION => {
+            return State::Lost(Loss::Version(version));
+        }
         Ok(_) => {}
     }
     match serde_json::from_str::<Ledger>(text) {
@@ -204,7 +216,11 @@ impl Record {
 
     /// A record of a resource that a user named.
     pub fn users(id: impl Into<String>) -> Self {
-        Self { owner: Owner::User, id: Some(id.into()), ..Self::planned([]) }
+        Self {
+            owner: Owner::User,
+            id: Some(id.into()),
+            ..Self::planned([])
+        }
     }
 
     /// Whether this controller may release it.
@@ -229,7 +245,9 @@ impl Intent {
         if age < REPEAT_FOR {
             IntentStage::Repeat
         } else if age < DECIDE_AFTER {
-            IntentStage::Wait { seconds: DECIDE_AFTER - age }
+            IntentStage::Wait {
+                seconds: DECIDE_AFTER - age,
+            }
         } else {
             IntentStage::Decide
         }
@@ -277,7 +295,10 @@ mod tests {
     #[test]
     fn rule_5_3_what_is_written_is_read_back() {
         let text = write(&ledger()).unwrap();
-        assert_eq!(read(Some(&text), "uid-1", true), State::Current(Box::new(ledger())));
+        assert_eq!(
+            read(Some(&text), "uid-1", true),
+            State::Current(Box::new(ledger()))
+        );
     }
 
     #[test]
@@ -290,15 +311,25 @@ mod tests {
     #[test]
     fn rule_5_3_a_finalizer_without_a_readable_ledger_is_a_lost_ledger() {
         assert_eq!(read(None, "uid-1", true), State::Lost(Loss::Missing));
-        assert!(matches!(read(Some("{"), "uid-1", true), State::Lost(Loss::Unreadable(_))));
+        assert!(matches!(
+            read(Some("{"), "uid-1", true),
+            State::Lost(Loss::Unreadable(_))
+        ));
         assert_eq!(read(None, "uid-1", false), State::None);
         assert_eq!(read(Some("not ours"), "uid-1", false), State::None);
     }
 
     #[test]
     fn a_ledger_of_a_newer_layout_is_left_alone() {
-        let text = write(&Ledger { version: 2, ..ledger() }).unwrap();
-        assert_eq!(read(Some(&text), "uid-1", true), State::Lost(Loss::Version(2)));
+        let text = write(&Ledger {
+            version: 2,
+            ..ledger()
+        })
+        .unwrap();
+        assert_eq!(
+            read(Some(&text), "uid-1", true),
+            State::Lost(Loss::Version(2))
+        );
     }
 
     #[test]

@@ -23,9 +23,7 @@ pub struct Listener {
 }
 
 /// What tells one listener of a load balancer from another: TCP and UDP on one number are two.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ListenerKey {
     /// The port, 1 to 65535.
     pub port: u16,
@@ -40,9 +38,7 @@ impl fmt::Display for ListenerKey {
 }
 
 /// Protocol of a listener. We write TCP and UDP; the others are only ever a user's.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// TCP.
@@ -154,7 +150,10 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnsupportedProtocol { port, protocol } => {
-                write!(f, "port {port}: protocol {protocol} is not supported, only TCP and UDP are")
+                write!(
+                    f,
+                    "port {port}: protocol {protocol} is not supported, only TCP and UDP are"
+                )
             }
             Self::NodePortMissing { port, .. } => write!(
                 f,
@@ -216,7 +215,10 @@ fn listener(
             protocol: port.protocol.clone(),
         });
     };
-    let key = ListenerKey { port: port.port, protocol };
+    let key = ListenerKey {
+        port: port.port,
+        protocol,
+    };
     Ok(Listener {
         key,
         description: name.listener_description(key.port, protocol),
@@ -231,7 +233,8 @@ impl Settings {
         let check = &settings.health_check;
         Self {
             scheduler: settings.scheduler.as_str().to_owned(),
-            persistence_timeout: (protocol == Protocol::Tcp).then_some(settings.persistence_timeout),
+            persistence_timeout: (protocol == Protocol::Tcp)
+                .then_some(settings.persistence_timeout),
             established_timeout: Some(settings.established_timeout),
             healthy_threshold: check.healthy_threshold,
             unhealthy_threshold: check.unhealthy_threshold,
@@ -244,8 +247,10 @@ impl Settings {
     /// Whether the cloud's settings are what is wanted. A health check port that nobody asked for
     /// may be reported as absent, as 0 or as the backend's.
     pub fn satisfied_by(&self, observed: &Self, backend_port: u16) -> bool {
-        let port_matches = match (self.health_check_connect_port, observed.health_check_connect_port)
-        {
+        let port_matches = match (
+            self.health_check_connect_port,
+            observed.health_check_connect_port,
+        ) {
             (Some(wanted), seen) => seen == Some(wanted),
             (None, seen) => seen.is_none_or(|p| p == 0 || p == backend_port),
         };
@@ -262,6 +267,8 @@ impl Settings {
             && self.unhealthy_threshold == observed.unhealthy_threshold
             && self.health_check_interval == observed.health_check_interval
             && self.health_check_connect_timeout
-                == observed.health_check_connect_timeout.max(observed.health_check_interval)
+                == observed
+                    .health_check_connect_timeout
+                    .max(observed.health_check_interval)
     }
 }

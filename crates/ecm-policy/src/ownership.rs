@@ -96,7 +96,9 @@ fn find<C: Candidate>(
         .filter(|candidate| {
             intent.is_some_and(|intent| {
                 // A thing whose age nobody knows is not younger than the intent by any proof.
-                candidate.created_at().is_some_and(|at| at + CLOCK_TOLERANCE >= intent.first_sent)
+                candidate
+                    .created_at()
+                    .is_some_and(|at| at + CLOCK_TOLERANCE >= intent.first_sent)
                     && carries_proof(candidate)
             })
         })
@@ -126,16 +128,27 @@ mod tests {
             bound_to: None,
             region: "r".into(),
             created_at: Some(created_at),
-            tags: tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            tags: tags
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
         }
     }
 
     fn intent(first_sent: i64) -> Intent {
-        Intent { token: "t".into(), parameters: BTreeMap::new(), first_sent, repeated: false }
+        Intent {
+            token: "t".into(),
+            parameters: BTreeMap::new(),
+            first_sent,
+            repeated: false,
+        }
     }
 
-    const OURS: [(&str, &str); 3] =
-        [(tags::CLUSTER_ID, "c"), (tags::CLUSTER_UID, "cu"), (tags::POOL_SERVICE_UID, "ps")];
+    const OURS: [(&str, &str); 3] = [
+        (tags::CLUSTER_ID, "c"),
+        (tags::CLUSTER_UID, "cu"),
+        (tags::POOL_SERVICE_UID, "ps"),
+    ];
 
     fn find_one(eips: &[Eip], intent: Option<&Intent>, adopt: bool) -> Finding {
         find_eip(eips, intent, adopt, "c", "cu", "ps")
@@ -144,16 +157,31 @@ mod tests {
     #[test]
     fn rule_5_4_the_name_alone_is_a_conflict() {
         let found = [eip("eip-1", 5000, &[])];
-        assert_eq!(find_one(&found, None, false), Finding::Conflict(vec!["eip-1".into()]));
-        assert_eq!(find_one(&found, Some(&intent(4990)), false), Finding::Conflict(vec!["eip-1".into()]));
+        assert_eq!(
+            find_one(&found, None, false),
+            Finding::Conflict(vec!["eip-1".into()])
+        );
+        assert_eq!(
+            find_one(&found, Some(&intent(4990)), false),
+            Finding::Conflict(vec!["eip-1".into()])
+        );
     }
 
     #[test]
     fn rule_5_4_an_unanswered_create_takes_what_is_not_older_than_it() {
         let found = [eip("eip-1", 5000, &OURS)];
-        assert_eq!(find_one(&found, Some(&intent(4990)), false), Finding::Answer("eip-1".into()));
-        assert_eq!(find_one(&found, Some(&intent(5119)), false), Finding::Answer("eip-1".into()));
-        assert!(matches!(find_one(&found, Some(&intent(5121)), false), Finding::Conflict(_)));
+        assert_eq!(
+            find_one(&found, Some(&intent(4990)), false),
+            Finding::Answer("eip-1".into())
+        );
+        assert_eq!(
+            find_one(&found, Some(&intent(5119)), false),
+            Finding::Answer("eip-1".into())
+        );
+        assert!(matches!(
+            find_one(&found, Some(&intent(5121)), false),
+            Finding::Conflict(_)
+        ));
     }
 
     #[test]
@@ -166,10 +194,17 @@ mod tests {
 
     #[test]
     fn rule_5_4_another_cluster_with_our_id_stops_everything() {
-        let found = [eip("eip-1", 1, &[(tags::CLUSTER_ID, "c"), (tags::CLUSTER_UID, "other")])];
+        let found = [eip(
+            "eip-1",
+            1,
+            &[(tags::CLUSTER_ID, "c"), (tags::CLUSTER_UID, "other")],
+        )];
         assert_eq!(
             find_one(&found, None, true),
-            Finding::ClusterIdInUse { id: "eip-1".into(), cluster_uid: "other".into() }
+            Finding::ClusterIdInUse {
+                id: "eip-1".into(),
+                cluster_uid: "other".into()
+            }
         );
     }
 }

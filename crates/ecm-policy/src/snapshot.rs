@@ -21,7 +21,7 @@ pub struct Snapshot {
     pub pool: Option<Pool>,
     /// The nodes that bear the pool's label, sorted by name.
     pub nodes: Vec<Node>,
-    /// The endpoints of the Service in the whole cluster; `None` when the Service has no
+    /// The endpoints of the Service in the whole cluster; empty when the Service has no
     /// EndpointSlice at all.
     pub endpoints: Vec<Endpoint>,
     /// Server ids that other PoolServices hold on the same user's load balancer, by their ledgers.

@@ -23,41 +23,60 @@ pub(super) fn plan(
     let wanted = &stack.backends;
     let is_users = ledger.load_balancer.owner == Owner::User;
     let attached = |id: &str| detail.backends.iter().find(|seen| seen.server_id == id);
-    let missing: Vec<&Backend> =
-        wanted.servers.iter().filter(|server| attached(&server.server_id).is_none()).collect();
+    if stack.keeps(Setting::BackendLabel) {
+        // Nobody knows which nodes are meant: the list stays as the cloud has it.
+        plan.report
+            .conditions
+            .good(ConditionType::BackendsReady, "the list stays as it is");
+        return true;
+    }
+    let missing: Vec<&Backend> = wanted
+        .servers
+        .iter()
+        .filter(|server| attached(&server.server_id).is_none())
+        .collect();
     let Some(missing) = attachable(stack, &missing, observed, plan) else {
         return false;
     };
-    if stack.keeps(Setting::BackendLabel) {
-        // Nobody knows which nodes are meant: the list stays as the cloud has it.
-        plan.report.conditions.good(ConditionType::BackendsReady, "the list stays as it is");
-        return true;
-    }
     let removable = removable(stack, detail, ledger, is_users);
     let weights = weights(stack, detail, ledger, is_users);
 
     if is_users {
         // Recorded before they are attached, forgotten once they are seen to be gone.
-        let wanted_ids: BTreeSet<&str> =
-            wanted.servers.iter().map(|server| server.server_id.as_str()).collect();
-        ledger.backends.retain(|id| wanted_ids.contains(id.as_str()) || attached(id).is_some());
-        ledger.backends.extend(missing.iter().map(|server| server.server_id.clone()));
+        let wanted_ids: BTreeSet<&str> = wanted
+            .servers
+            .iter()
+            .map(|server| server.server_id.as_str())
+            .collect();
         ledger
             .backends
-            .extend(stack.held_by_others.iter().filter(|id| wanted_ids.contains(id.as_str())).cloned());
+            .retain(|id| wanted_ids.contains(id.as_str()) || attached(id).is_some());
+        ledger
+            .backends
+            .extend(missing.iter().map(|server| server.server_id.clone()));
+        ledger.backends.extend(
+            stack
+                .held_by_others
+                .iter()
+                .filter(|id| wanted_ids.contains(id.as_str()))
+                .cloned(),
+        );
     }
 
     let in_place = missing.is_empty();
     let id = || load_balancer.to_owned();
-    let adds = missing
-        .chunks(BATCH)
-        .map(|batch| Step::AddBackends { load_balancer: id(), servers: batch.to_vec() });
-    let sets = weights
-        .chunks(BATCH)
-        .map(|batch| Step::SetWeights { load_balancer: id(), servers: batch.to_vec() });
-    let removes = removable
-        .chunks(BATCH)
-        .map(|batch| Step::RemoveBackends { load_balancer: id(), servers: batch.to_vec() });
+    let adds = missing.chunks(BATCH).map(|batch| Step::AddBackends {
+        load_balancer: id(),
+        servers: batch.to_vec(),
+    });
+    let sets = weights.chunks(BATCH).map(|batch| Step::SetWeights {
+        load_balancer: id(),
+        servers: batch.to_vec(),
+    });
+    let removes = removable.chunks(BATCH).map(|batch| Step::RemoveBackends {
+        load_balancer: id(),
+        servers: batch.to_vec(),
+    });
     plan.lane(adds.chain(sets).chain(removes));
     tell(stack, in_place, plan);
     in_place
@@ -77,11 +96,14 @@ fn attachable(
         plan.need(Need::Attachable);
         return None;
     };
-    let (fit, unfit): (Vec<&Backend>, Vec<&Backend>) =
-        missing.iter().partition(|server| known.contains(&server.server_id));
+    let (fit, unfit): (Vec<&Backend>, Vec<&Backend>) = missing
+        .iter()
+        .partition(|server| known.contains(&server.server_id));
     if !unfit.is_empty() {
-        let names: Vec<String> =
-            unfit.iter().map(|server| format!("{} ({})", server.server_id, server.node)).collect();
+        let names: Vec<String> = unfit
+            .iter()
+            .map(|server| format!("{} ({})", server.server_id, server.node))
+            .collect();
         plan.report.conditions.refuse(&Refusal::new(
             ConditionType::BackendsReady,
             Reason::BackendRefused,
@@ -109,7 +131,11 @@ fn removable(
         .iter()
         .filter(|seen| {
             let id = &seen.server_id;
-            let is_wanted = stack.backends.servers.iter().any(|server| server.server_id == *id);
+            let is_wanted = stack
+                .backends
+                .servers
+                .iter()
+                .any(|server| server.server_id == *id);
             let is_kept = stack.backends.kept.contains(id);
             let is_ours =
                 !is_users || (ledger.backends.contains(id) && !stack.held_by_others.contains(id));
@@ -134,9 +160,15 @@ fn weights(
         .iter()
         .filter(|seen| !is_users || ledger.backends.contains(&seen.server_id))
         .filter_map(|seen| {
-            let server = stack.backends.servers.iter().find(|s| s.server_id == seen.server_id)?;
-            (server.weight != seen.weight)
-                .then(|| observed::Backend { weight: server.weight, ..seen.clone() })
+            let server = stack
+                .backends
+                .servers
+                .iter()
+                .find(|s| s.server_id == seen.server_id)?;
+            (server.weight != seen.weight).then(|| observed::Backend {
+                weight: server.weight,
+                ..seen.clone()
+            })
         })
         .collect()
 }
@@ -151,12 +183,24 @@ fn tell(stack: &Stack, in_place: bool, plan: &mut Plan) {
             format!("no node of pool {} has a pod that serves", stack.name.pool),
         ));
     } else if !in_place {
-        stack::progress(plan, ConditionType::BackendsReady, "servers are being attached");
+        stack::progress(
+            plan,
+            ConditionType::BackendsReady,
+            "servers are being attached",
+        );
     } else if conditions
         .get(ConditionType::BackendsReady)
         .is_none_or(|c| c.reason != Reason::BackendRefused)
     {
-        let nodes: Vec<&str> = stack.backends.servers.iter().map(|s| s.node.as_str()).collect();
-        conditions.good(ConditionType::BackendsReady, format!("{count} servers: {}", nodes.join(", ")));
+        let nodes: Vec<&str> = stack
+            .backends
+            .servers
+            .iter()
+            .map(|s| s.node.as_str())
+            .collect();
+        conditions.good(
+            ConditionType::BackendsReady,
+            format!("{count} servers: {}", nodes.join(", ")),
+        );
     }
 }

@@ -28,7 +28,11 @@ pub(super) fn plan(
     is_users: bool,
     plan: &mut Plan,
 ) -> Served {
-    let mut served = Served { all_run: true, any_runs: false, refused: BTreeMap::new() };
+    let mut served = Served {
+        all_run: true,
+        any_runs: false,
+        refused: BTreeMap::new(),
+    };
     let mut refusals: Vec<Refusal> = stack
         .refused_ports
         .iter()
@@ -58,10 +62,18 @@ pub(super) fn plan(
     if served.all_run {
         plan.report.conditions.good(
             ConditionType::ListenersReady,
-            format!("{} of {} run", stack.listeners.len() - served.refused.len(), stack.listeners.len()),
+            format!(
+                "{} of {} run",
+                stack.listeners.len() - served.refused.len(),
+                stack.listeners.len()
+            ),
         );
     } else {
-        stack::progress(plan, ConditionType::ListenersReady, "listeners are being brought up");
+        stack::progress(
+            plan,
+            ConditionType::ListenersReady,
+            "listeners are being brought up",
+        );
     }
     for refusal in &refusals {
         plan.report.conditions.refuse(refusal);
@@ -77,9 +89,15 @@ fn converge(
     seen: Option<&observed::Listener>,
 ) -> (Vec<Step>, bool) {
     let id = || load_balancer.to_owned();
-    let start = || Step::StartListener { load_balancer: id(), key: wanted.key };
+    let start = || Step::StartListener {
+        load_balancer: id(),
+        key: wanted.key,
+    };
     let Some(seen) = seen else {
-        let create = Step::CreateListener { load_balancer: id(), listener: wanted.clone() };
+        let create = Step::CreateListener {
+            load_balancer: id(),
+            listener: wanted.clone(),
+        };
         return (vec![create, start()], false);
     };
     let runs = seen.status == ListenerStatus::Running;
@@ -87,7 +105,10 @@ fn converge(
         return (Vec::new(), false);
     }
     // The API cannot change the backend port: this one goes, and comes again when it is gone.
-    if seen.backend_port.is_some_and(|port| port != wanted.backend_port) {
+    if seen
+        .backend_port
+        .is_some_and(|port| port != wanted.backend_port)
+    {
         return (delete(load_balancer, seen), false);
     }
     let wanted = keep_faulty(stack, wanted, seen.settings.as_ref());
@@ -98,7 +119,10 @@ fn converge(
             .is_none_or(|settings| wanted.settings.satisfied_by(settings, wanted.backend_port));
     let mut steps = Vec::new();
     if !is_right {
-        steps.push(Step::SetListener { load_balancer: id(), listener: wanted });
+        steps.push(Step::SetListener {
+            load_balancer: id(),
+            listener: wanted,
+        });
     }
     if !runs {
         steps.push(start());
@@ -110,8 +134,14 @@ fn converge(
 fn delete(load_balancer: &str, seen: &observed::Listener) -> Vec<Step> {
     let load_balancer = load_balancer.to_owned();
     match seen.status {
-        ListenerStatus::Running => vec![Step::StopListener { load_balancer, key: seen.key }],
-        ListenerStatus::Stopped => vec![Step::DeleteListener { load_balancer, key: seen.key }],
+        ListenerStatus::Running => vec![Step::StopListener {
+            load_balancer,
+            key: seen.key,
+        }],
+        ListenerStatus::Stopped => vec![Step::DeleteListener {
+            load_balancer,
+            key: seen.key,
+        }],
         ListenerStatus::Changing(_) => Vec::new(),
     }
 }
@@ -153,7 +183,7 @@ fn in_the_way<'a>(
     detail.listeners.iter().find(|seen| {
         let same_port = seen.key.port == wanted.key.port
             && (seen.key.protocol == Protocol::Udp) == (wanted.key.protocol == Protocol::Udp);
-        if !same_port || seen.description == wanted.description {
+        if !same_port {
             return false;
         }
         if seen.key != wanted.key {
@@ -161,7 +191,7 @@ fn in_the_way<'a>(
             // balancer of our own it is nobody's and is deleted as drift; until then it blocks.
             return true;
         }
-        if !is_users {
+        if !is_users || seen.description == wanted.description {
             return false;
         }
         // A description of this form is another PoolService's, of this cluster or another one.
@@ -171,14 +201,20 @@ fn in_the_way<'a>(
 
 fn conflict(wanted: &Listener, other: &observed::Listener, load_balancer: &str) -> Refusal {
     let whose = match ListenerOrigin::parse(&other.description) {
-        Some(origin) => format!("belongs to cluster {} ({})", origin.cluster, other.description),
+        Some(origin) => format!(
+            "belongs to cluster {} ({})",
+            origin.cluster, other.description
+        ),
         None if other.description.is_empty() => "is somebody else's".to_owned(),
         None => format!("is somebody else's ({})", other.description),
     };
     Refusal::new(
         ConditionType::ListenersReady,
         Reason::ListenerConflict,
-        format!("port {}: listener {} of {load_balancer} {whose}", wanted.key.port, other.key),
+        format!(
+            "port {}: listener {} of {load_balancer} {whose}",
+            wanted.key.port, other.key
+        ),
     )
 }
 
@@ -188,7 +224,9 @@ fn may_delete(seen: &observed::Listener, stack: &Stack, is_users: bool) -> bool 
     !is_users
         || (matches!(seen.key.protocol, Protocol::Tcp | Protocol::Udp)
             && seen.description
-                == stack.name.listener_description(seen.key.port, seen.key.protocol))
+                == stack
+                    .name
+                    .listener_description(seen.key.port, seen.key.protocol))
 }
 
 /// Steps that take our listeners off a user's load balancer.
@@ -202,6 +240,7 @@ pub(super) fn cleanup(
     for seen in detail.listeners.iter().filter(|seen| is_ours(seen)) {
         left = true;
         plan.lane(delete(load_balancer, seen));
+        plan.wait(super::Wait::Pending);
     }
     left
 }

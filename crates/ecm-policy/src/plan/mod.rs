@@ -216,21 +216,26 @@ impl fmt::Display for Step {
             Self::CreateLoadBalancer(_) => f.write_str("create the load balancer"),
             Self::ActivateLoadBalancer { id } => write!(f, "set {id} Active"),
             Self::RenameLoadBalancer { id, name } => write!(f, "rename {id} to {name}"),
-            Self::ReleaseLoadBalancer { id } => write!(f, "release {id}"),
             Self::CreateEip(_) => f.write_str("create the EIP"),
             Self::BindEip { id, load_balancer } => write!(f, "bind {id} to {load_balancer}"),
             Self::UnbindEip { id } => write!(f, "unbind {id}"),
             Self::SetEipBandwidth { id, bandwidth } => {
                 write!(f, "set the bandwidth of {id} to {bandwidth} Mbit/s")
             }
-            Self::ReleaseEip { id } => write!(f, "release {id}"),
-            Self::CreateListener { load_balancer, listener } => {
+            Self::ReleaseLoadBalancer { id } | Self::ReleaseEip { id } => write!(f, "release {id}"),
+            Self::CreateListener {
+                load_balancer,
+                listener,
+            } => {
                 write!(f, "create listener {} of {load_balancer}", listener.key)
             }
             Self::StartListener { load_balancer, key } => {
                 write!(f, "start listener {key} of {load_balancer}")
             }
-            Self::SetListener { load_balancer, listener } => {
+            Self::SetListener {
+                load_balancer,
+                listener,
+            } => {
                 write!(f, "change listener {} of {load_balancer}", listener.key)
             }
             Self::StopListener { load_balancer, key } => {
@@ -239,22 +244,44 @@ impl fmt::Display for Step {
             Self::DeleteListener { load_balancer, key } => {
                 write!(f, "delete listener {key} of {load_balancer}")
             }
-            Self::AddBackends { load_balancer, servers } => {
-                write!(f, "attach {} to {load_balancer}", list(servers.iter().map(|s| &s.server_id)))
+            Self::AddBackends {
+                load_balancer,
+                servers,
+            } => {
+                write!(
+                    f,
+                    "attach {} to {load_balancer}",
+                    list(servers.iter().map(|s| &s.server_id))
+                )
             }
-            Self::SetWeights { load_balancer, servers } => {
-                let weights = servers.iter().map(|s| format!("{}={}", s.server_id, s.weight));
+            Self::SetWeights {
+                load_balancer,
+                servers,
+            } => {
+                let weights = servers
+                    .iter()
+                    .map(|s| format!("{}={}", s.server_id, s.weight));
                 write!(f, "set weights {} of {load_balancer}", list(weights))
             }
-            Self::RemoveBackends { load_balancer, servers } => {
-                write!(f, "detach {} from {load_balancer}", list(servers.iter().map(|s| &s.server_id)))
+            Self::RemoveBackends {
+                load_balancer,
+                servers,
+            } => {
+                write!(
+                    f,
+                    "detach {} from {load_balancer}",
+                    list(servers.iter().map(|s| &s.server_id))
+                )
             }
         }
     }
 }
 
 fn list(items: impl Iterator<Item = impl fmt::Display>) -> String {
-    items.map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+    items
+        .map(|item| item.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// When to look again although no watch says so.
@@ -378,8 +405,8 @@ pub fn plan(desired: &Desired, observed: &Observed, ledger: &State, cx: &Context
     }
     match desired {
         Desired::Hold(refusals) => held(refusals),
-        Desired::Stack(stack) => stack::plan(stack, observed, ledger, cx),
-        Desired::Release(release) => release::plan(release, observed, ledger, cx),
+        Desired::Stack(stack) => stack::plan(stack, observed, ledger, cx).or_only_needs(),
+        Desired::Release(release) => release::plan(release, observed, ledger, cx).or_only_needs(),
     }
 }
 
@@ -393,6 +420,18 @@ fn held(refusals: &[Refusal]) -> Plan {
 }
 
 impl Plan {
+    /// What was planned on missing knowledge is dropped, so that nobody can carry it out.
+    fn or_only_needs(mut self) -> Self {
+        if !self.needs.is_empty() {
+            self.ledger = None;
+            self.lanes.clear();
+            self.released = false;
+            self.report.addresses = Addresses::Keep;
+            self.report.events.clear();
+        }
+        self
+    }
+
     /// Asks for something to be read.
     fn need(&mut self, need: Need) {
         self.needs.insert(need);

@@ -33,7 +33,7 @@ pub(super) fn plan(
     match (ledger.load_balancer.owner, release.policy) {
         (Owner::User, _) if release.cleanup => clean(release, ledger, observed, cx, &mut plan),
         (Owner::User, _) => plan.released = true,
-        (_, DeletionPolicy::Retain) => retain(ledger, &mut plan),
+        (_, DeletionPolicy::Retain) => retain(ledger, observed, cx, &mut plan),
         (_, DeletionPolicy::Delete) => {
             // People stop sending traffic to an address before it goes.
             if !cx.pool_service.published.is_empty() {
@@ -102,14 +102,22 @@ fn unresolved<T>(
         Standing::Wait(wait) => plan.wait(wait),
         Standing::Recorded => plan.wait(Wait::Again),
         Standing::Conflict(ids) => {
-            refuse(plan, Reason::NameConflict, format!(
-                "{} bears our name; whether a create of ours made it cannot be told: release it, \
+            refuse(
+                plan,
+                Reason::NameConflict,
+                format!(
+                    "{} bears our name; whether a create of ours made it cannot be told: release it, \
                  or rename it",
-                ids.join(", ")
-            ));
+                    ids.join(", ")
+                ),
+            );
         }
         Standing::ClusterIdInUse { id, .. } => {
-            refuse(plan, Reason::ClusterIdInUse, format!("{id} is another cluster's"));
+            refuse(
+                plan,
+                Reason::ClusterIdInUse,
+                format!("{id} is another cluster's"),
+            );
         }
         Standing::Here(_) | Standing::Absent => {}
     }
@@ -124,10 +132,14 @@ fn release_eip(eip: &Eip, record: Option<&Record>, ledger: &Ledger, plan: &mut P
     let own = ledger.load_balancer.id.as_deref();
     match (&eip.status, eip.bound_to.as_deref()) {
         (_, Some(other)) if Some(other) != own => {
-            refuse(plan, Reason::EipBoundElsewhere, format!(
-                "{} is bound to {other}: it is released once it is free",
-                eip.id
-            ));
+            refuse(
+                plan,
+                Reason::EipBoundElsewhere,
+                format!(
+                    "{} is bound to {other}: it is released once it is free",
+                    eip.id
+                ),
+            );
         }
         (EipStatus::InUse, _) => plan.lane([Step::UnbindEip { id: eip.id.clone() }]),
         (EipStatus::Available, _) => plan.lane([Step::ReleaseEip { id: eip.id.clone() }]),
@@ -137,7 +149,9 @@ fn release_eip(eip: &Eip, record: Option<&Record>, ledger: &Ledger, plan: &mut P
 
 fn release_load_balancer(found: &LoadBalancer, record: &Record, plan: &mut Plan) {
     if may_release(record, &found.name) {
-        plan.lane([Step::ReleaseLoadBalancer { id: found.id.clone() }]);
+        plan.lane([Step::ReleaseLoadBalancer {
+            id: found.id.clone(),
+        }]);
     } else {
         refuse_renamed(plan, &found.id, &found.name);
     }
@@ -149,10 +163,14 @@ fn may_release(record: &Record, name: &str) -> bool {
 }
 
 fn refuse_renamed(plan: &mut Plan, id: &str, name: &str) {
-    refuse(plan, Reason::ReleaseRefused, format!(
-        "{id} is called {name:?} now, which is none of the names that we gave it: give it back \
+    refuse(
+        plan,
+        Reason::ReleaseRefused,
+        format!(
+            "{id} is called {name:?} now, which is none of the names that we gave it: give it back \
          its name to have it released, or release it by hand"
-    ));
+        ),
+    );
 }
 
 fn refuse(plan: &mut Plan, reason: Reason, message: String) {
@@ -161,18 +179,48 @@ fn refuse(plan: &mut Plan, reason: Reason, message: String) {
         reason,
         message.clone(),
     ));
-    plan.report.events.push(Event { warning: true, reason, message });
+    plan.report.events.push(Event {
+        warning: true,
+        reason,
+        message,
+    });
     plan.wait(Wait::Seconds(RETRY_REFUSED));
 }
 
-fn retain(ledger: &Ledger, plan: &mut Plan) {
+/// Leaves both standing, once it is known what there is.
+fn retain(before: &Ledger, observed: &Observed, cx: &Context<'_>, plan: &mut Plan) {
+    let mut ledger = before.clone();
+    let is_open = |record: &Record| record.intent.is_some();
+    if is_open(&ledger.load_balancer) || ledger.eip.as_ref().is_some_and(is_open) {
+        let (load_balancer, eip) =
+            stack::resolve_both(&mut ledger, observed, cx, &mut plan.report.events);
+        unresolved(load_balancer, Step::CreateLoadBalancer, plan);
+        if let Some(eip) = eip {
+            unresolved(eip, Step::CreateEip, plan);
+        }
+        if ledger != *before {
+            plan.wait(Wait::Again);
+            plan.ledger = Some(ledger);
+        }
+        return;
+    }
     let eip = ledger.eip.as_ref().and_then(|record| record.id.as_deref());
-    let ids: Vec<&str> = ledger.load_balancer.id.as_deref().into_iter().chain(eip).collect();
+    let ids: Vec<&str> = ledger
+        .load_balancer
+        .id
+        .as_deref()
+        .into_iter()
+        .chain(eip)
+        .collect();
     if !ids.is_empty() {
         plan.report.events.push(Event {
             warning: false,
             reason: Reason::Retained,
-            message: format!("{} stay in region {}", ids.join(", "), ledger.placement.region),
+            message: format!(
+                "{} stay in region {}",
+                ids.join(", "),
+                ledger.placement.region
+            ),
         });
     }
     plan.released = true;

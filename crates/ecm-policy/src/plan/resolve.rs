@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Event, LOST_AFTER, Need, Wait};
 use crate::conditions::Reason;
-use crate::naming::client_token;
 use crate::ledger::{Intent, IntentStage, Owner, Record};
+use crate::naming::client_token;
 use crate::observed::Presence;
 use crate::ownership::Finding;
 
@@ -55,7 +55,11 @@ pub(super) struct Resolve<'a, 'u, T> {
 impl<'a, T> Resolve<'a, '_, T> {
     /// Says where the resource stands, and brings the record up to that.
     pub(super) fn run(self, record: &mut Record, events: &mut Vec<Event>) -> Standing<'a, T> {
-        if record.id.is_some() { self.known(record, events) } else { self.unknown(record) }
+        if record.id.is_some() {
+            self.known(record, events)
+        } else {
+            self.unknown(record)
+        }
     }
 
     /// The ledger has its id.
@@ -117,19 +121,19 @@ impl<'a, T> Resolve<'a, '_, T> {
             }
             IntentStage::Wait { seconds } => Standing::Wait(Wait::Seconds(seconds)),
             // A list that began before nobody could still make it proves nothing.
-            IntentStage::Decide
-                if listed_at < intent.first_sent + crate::ledger::DECIDE_AFTER =>
-            {
+            IntentStage::Decide if listed_at < intent.first_sent + crate::ledger::DECIDE_AFTER => {
                 Standing::Need(Need::ByName)
             }
-            IntentStage::Decide => {
-                record.intent = None;
-                match finding {
-                    // Not made after all: the next plan begins a new attempt, if one is wanted.
-                    Finding::Nothing => Standing::Recorded,
-                    finding => self.fresh(record, finding),
+            IntentStage::Decide => match finding {
+                // Not made after all: the next plan begins a new attempt, if one is wanted.
+                Finding::Nothing => {
+                    record.intent = None;
+                    Standing::Recorded
                 }
-            }
+                // One of them may be the answer: only "absent" lets the intent be forgotten.
+                Finding::Conflict(ids) => Standing::Conflict(ids),
+                finding => self.fresh(record, finding),
+            },
         }
     }
 

@@ -28,13 +28,17 @@ pub(super) fn plan(
     let mut plan = Plan::default();
     plan.report.notices.clone_from(&stack.notices);
     let conditions = &mut plan.report.conditions;
-    conditions.good(ConditionType::Accepted, "everything that is asked for can be done");
+    conditions.good(
+        ConditionType::Accepted,
+        "everything that is asked for can be done",
+    );
     conditions.good(ConditionType::InSync, "the cloud is as it should be");
     refuse_faults(stack, &mut plan);
 
-    let untouched = ledger.is_none_or(|l| {
-        l.load_balancer.id.is_none() && l.load_balancer.intent.is_none()
-    });
+    // A ledger whose load balancer was lost may still hold an EIP: it decides as before.
+    let is_unused = |record: &Record| record.id.is_none() && record.intent.is_none();
+    let untouched =
+        ledger.is_none_or(|l| is_unused(&l.load_balancer) && l.eip.as_ref().is_none_or(is_unused));
     if untouched && !stack.faults.is_empty() {
         plan.report.conditions.set(
             ConditionType::LoadBalancerReady,
@@ -51,8 +55,12 @@ pub(super) fn plan(
             adjust(stack, observed, ledger, None, cx, &mut plan);
         }
         (None, Source::Managed) => {
-            let Some(placement) = place(stack, observed, &mut plan) else { return plan };
-            let fresh = ledger.cloned().unwrap_or_else(|| new_ledger(stack, placement, cx));
+            let Some(placement) = place(stack, observed, &mut plan) else {
+                return plan;
+            };
+            let fresh = ledger
+                .cloned()
+                .unwrap_or_else(|| new_ledger(stack, placement, cx));
             manage(stack, observed, fresh, ledger, cx, &mut plan);
         }
         (Some(ledger), source) if ledger.load_balancer.owner == Owner::User => {
@@ -67,7 +75,12 @@ pub(super) fn plan(
                 }
                 source => {
                     if !matches!(source, Source::User { id } if id.as_deref() == recorded) {
-                        immutable(&mut plan, "the load balancer", recorded.unwrap_or_default(), cx);
+                        immutable(
+                            &mut plan,
+                            "the load balancer",
+                            recorded.unwrap_or_default(),
+                            cx,
+                        );
                     }
                     adjust(stack, observed, ledger.clone(), Some(ledger), cx, &mut plan);
                 }
@@ -94,15 +107,12 @@ fn manage(
     plan: &mut Plan,
 ) {
     compare_placement(stack, &ledger, cx, plan);
-    if stack.eip.is_some() && ledger.eip.is_none() && before.is_none() {
-        ledger.eip = Some(Record::planned([stack.name.eip()]));
-    }
+    choose_address(stack, &mut ledger);
     let mut events = Vec::new();
     // The EIP is resolved first: only EIPs have tags, and they show another cluster of our id.
     let eip = ledger.eip.as_mut().map(|record| {
-        resolve_eip(record, observed, cx, stack.eip.as_ref().map(|eip| {
-            eip_parameters(stack, eip, &ledger.placement)
-        }), stack.adopt, &mut events)
+        let parameters = eip_to_create(stack, record, &ledger.placement);
+        resolve_eip(record, observed, cx, parameters, stack.adopt, &mut events)
     });
     let parameters = load_balancer_parameters(stack, &ledger.placement);
     let load_balancer = resolve_load_balancer(
@@ -117,33 +127,58 @@ fn manage(
     plan.report.aggregate = aggregate(&ledger);
 
     // A name that is somebody else's stops both creates: half a stack costs money and serves nobody.
-    let blocked = [block(&load_balancer, "load balancer"), eip.as_ref().and_then(|e| block(e, "EIP"))];
+    let blocked = [
+        block(&load_balancer, "load balancer"),
+        eip.as_ref().and_then(|e| block(e, "EIP")),
+    ];
     let is_blocked = blocked.iter().any(Option::is_some);
+    let is_other_cluster = matches!(eip, Some(Standing::ClusterIdInUse { .. }));
     for refusal in blocked.into_iter().flatten() {
         plan.report.conditions.refuse(&refusal);
         plan.wait(Wait::Seconds(RETRY_REFUSED));
     }
 
+    // Another cluster goes by our id: whatever we would write may be meant for its resources.
+    if is_other_cluster {
+        return;
+    }
+    // A create that was never sent waits for annotations that can be read; one that was is
+    // repeated with the parameters of the ledger.
+    let is_fresh = |record: Option<&Record>| record.is_none_or(|r| r.intent.is_none());
+    let faulty = !stack.faults.is_empty();
+    let hold_load_balancer = is_blocked || (faulty && is_fresh(before.map(|l| &l.load_balancer)));
+    let hold_eip = is_blocked || (faulty && is_fresh(before.and_then(|l| l.eip.as_ref())));
+
     let mut creates = Vec::new();
     let here = match load_balancer {
         Standing::Here(found) => Some(found),
-        Standing::Create(_) if is_blocked => {
-            ledger.load_balancer = before_record(before.map(|l| &l.load_balancer), ledger.load_balancer);
+        Standing::Create(_) if hold_load_balancer => {
+            ledger.load_balancer =
+                before_record(before.map(|l| &l.load_balancer), ledger.load_balancer);
             None
         }
         Standing::Create(intent) => {
-            progress(plan, ConditionType::LoadBalancerReady, "the load balancer is being created");
+            progress(
+                plan,
+                ConditionType::LoadBalancerReady,
+                "the load balancer is being created",
+            );
             creates.push(Step::CreateLoadBalancer(intent));
             None
         }
         other => {
-            pending(other, ConditionType::LoadBalancerReady, "the load balancer", plan);
+            pending(
+                &other,
+                ConditionType::LoadBalancerReady,
+                "the load balancer",
+                plan,
+            );
             None
         }
     };
     let address = match eip {
         Some(Standing::Here(found)) => Some(found),
-        Some(Standing::Create(_)) if is_blocked => {
+        Some(Standing::Create(_)) if hold_eip => {
             ledger.eip = before.map_or_else(
                 || ledger.eip.take().map(|record| before_record(None, record)),
                 |l| l.eip.clone(),
@@ -151,38 +186,49 @@ fn manage(
             None
         }
         Some(Standing::Create(intent)) => {
-            progress(plan, ConditionType::AddressReady, "the EIP is being created");
+            progress(
+                plan,
+                ConditionType::AddressReady,
+                "the EIP is being created",
+            );
             creates.push(Step::CreateEip(intent));
             None
         }
         Some(other) => {
-            pending(other, ConditionType::AddressReady, "the EIP", plan);
+            pending(&other, ConditionType::AddressReady, "the EIP", plan);
             None
         }
         None => None,
     };
-    let changed = before != Some(&ledger);
     for create in creates {
         plan.lane([create]);
     }
     if let Some(here) = here {
         attend(stack, here, address, observed, &mut ledger, plan);
-        compare_immutable(&parameters, &ledger.load_balancer.created_with, "ELB", cx, plan);
+        compare_created(stack, &parameters, &ledger, cx, plan);
     } else if is_gone(observed, before) {
         plan.report.addresses = Addresses::Withdraw;
     }
-    if changed && (before.is_some() || !plan.lanes.is_empty()) {
-        plan.wait(Wait::Pending);
-        if plan.lanes.is_empty() {
-            plan.wait(Wait::Again);
-        }
+    // A first ledger that holds neither an id nor an intent says nothing yet.
+    let says_something =
+        !(was_never_made(&ledger.load_balancer) && ledger.eip.as_ref().is_none_or(was_never_made));
+    if before != Some(&ledger) && (before.is_some() || says_something) {
         plan.ledger = Some(ledger);
     }
 }
 
 /// What a record was before this plan; a planned one stays without intent.
 fn before_record(before: Option<&Record>, planned: Record) -> Record {
-    before.cloned().unwrap_or(Record { intent: None, attempt: 0, ..planned })
+    before.cloned().unwrap_or(Record {
+        intent: None,
+        attempt: 0,
+        ..planned
+    })
+}
+
+/// Whether no create of this record was ever sent, or the only ones were refused.
+fn was_never_made(record: &Record) -> bool {
+    record.id.is_none() && record.intent.is_none() && record.created_with.is_empty()
 }
 
 fn is_gone(observed: &Observed, before: Option<&Ledger>) -> bool {
@@ -201,7 +247,10 @@ fn attend(
     let active = here.status == LoadBalancerStatus::Active;
     let mut lane = Vec::new();
     if active {
-        plan.report.conditions.good(ConditionType::LoadBalancerReady, format!("{} is Active", here.id));
+        plan.report.conditions.good(
+            ConditionType::LoadBalancerReady,
+            format!("{} is Active", here.id),
+        );
         let names = stack.name.load_balancer();
         if here.name != names.lasting() && ledger.load_balancer.names.contains(&here.name) {
             lane.push(Step::RenameLoadBalancer {
@@ -210,15 +259,23 @@ fn attend(
             });
         }
     } else {
-        progress(plan, ConditionType::LoadBalancerReady, &format!("{} is {}", here.id, here.status));
+        progress(
+            plan,
+            ConditionType::LoadBalancerReady,
+            &format!("{} is {}", here.id, here.status),
+        );
         if here.status == LoadBalancerStatus::InActive && here.status_age > INACTIVE_FOR {
-            lane.push(Step::ActivateLoadBalancer { id: here.id.clone() });
+            lane.push(Step::ActivateLoadBalancer {
+                id: here.id.clone(),
+            });
         }
     }
     plan.lane(lane);
 
     let bound = bind(stack, here, address, ledger, active, plan);
-    let served = active.then(|| serve(stack, here, observed, ledger, plan)).flatten();
+    let served = active
+        .then(|| serve(stack, here, observed, ledger, plan))
+        .flatten();
     publish(stack, here, address, bound, served, plan);
 }
 
@@ -262,11 +319,17 @@ fn bind(
 ) -> Bound {
     // The ledger decides, not the annotation of the moment: the address type is fixed for good.
     let Some(record) = &ledger.eip else {
-        plan.report.conditions.good(ConditionType::AddressReady, here.address.clone());
+        plan.report
+            .conditions
+            .good(ConditionType::AddressReady, here.address.clone());
         return Bound::Here;
     };
     let Some(eip) = address else {
-        return if record.gone_since.is_some() { Bound::Lost } else { Bound::NotYet };
+        return if record.gone_since.is_some() {
+            Bound::Lost
+        } else {
+            Bound::NotYet
+        };
     };
     let mut lane = Vec::new();
     let bound = match (&eip.status, eip.bound_to.as_deref()) {
@@ -281,29 +344,48 @@ fn bind(
             plan.report.conditions.refuse(&Refusal::new(
                 ConditionType::AddressReady,
                 Reason::EipBoundElsewhere,
-                format!("{} is bound to {to}, not to {}: unbind it there", eip.id, here.id),
+                format!(
+                    "{} is bound to {to}, not to {}: unbind it there",
+                    eip.id, here.id
+                ),
             ));
             plan.wait(Wait::Seconds(RETRY_REFUSED));
             Bound::Lost
         }
         (EipStatus::Available, _) if active => {
-            lane.push(Step::BindEip { id: eip.id.clone(), load_balancer: here.id.clone() });
-            progress(plan, ConditionType::AddressReady, &format!("{} is being bound", eip.id));
+            lane.push(Step::BindEip {
+                id: eip.id.clone(),
+                load_balancer: here.id.clone(),
+            });
+            progress(
+                plan,
+                ConditionType::AddressReady,
+                &format!("{} is being bound", eip.id),
+            );
             Bound::NotYet
         }
         (status, _) => {
-            progress(plan, ConditionType::AddressReady, &format!("{} is {status}", eip.id));
+            progress(
+                plan,
+                ConditionType::AddressReady,
+                &format!("{} is {status}", eip.id),
+            );
             Bound::NotYet
         }
     };
     let is_settled = matches!(eip.status, EipStatus::Available | EipStatus::InUse);
     if let Some(wanted) = &stack.eip
         && is_settled
-        && eip.bandwidth != Some(wanted.bandwidth)
+        && eip.bandwidth.is_some_and(|seen| seen != wanted.bandwidth)
         && bound != Bound::Lost
+        // A bind makes the EIP busy for a while: one change at a time.
+        && lane.is_empty()
         && !stack.keeps(Setting::EipBandwidth)
     {
-        lane.push(Step::SetEipBandwidth { id: eip.id.clone(), bandwidth: wanted.bandwidth });
+        lane.push(Step::SetEipBandwidth {
+            id: eip.id.clone(),
+            bandwidth: wanted.bandwidth,
+        });
     }
     plan.lane(lane);
     bound
@@ -326,7 +408,10 @@ fn publish(
         return;
     };
     let ip = address.map_or_else(|| here.address.clone(), |eip| eip.address.clone());
-    plan.report.addresses = Addresses::Publish { ip, ports: port_statuses(stack, &served) };
+    plan.report.addresses = Addresses::Publish {
+        ip,
+        ports: port_statuses(stack, &served),
+    };
 }
 
 fn port_statuses(stack: &Stack, served: &listeners::Served) -> Vec<PortStatus> {
@@ -339,7 +424,10 @@ fn port_statuses(stack: &Stack, served: &listeners::Served) -> Vec<PortStatus> {
         .map(|listener| PortStatus {
             port: listener.key.port,
             protocol: listener.key.protocol.as_str().to_uppercase(),
-            error: served.refused.get(&listener.key).map(|reason| reason.as_str().to_owned()),
+            error: served
+                .refused
+                .get(&listener.key)
+                .map(|reason| reason.as_str().to_owned()),
         })
         .chain(stack.refused_ports.iter().map(|refusal| PortStatus {
             port: refusal.port(),
@@ -376,8 +464,10 @@ fn adjust(
             if *confirmed {
                 plan.report.conditions.refuse(&refusal);
                 plan.report.addresses = Addresses::Withdraw;
+                plan.wait(Wait::Seconds(RETRY_REFUSED));
+            } else {
+                plan.wait(Wait::Pending);
             }
-            plan.wait(Wait::Seconds(RETRY_REFUSED));
             return;
         }
         Presence::Present(found) => found,
@@ -387,30 +477,47 @@ fn adjust(
         plan.wait(Wait::Seconds(RETRY_REFUSED));
         return;
     }
-    if found.status == LoadBalancerStatus::Active {
-        plan.report.conditions.good(ConditionType::LoadBalancerReady, format!("{id} is Active"));
+    let active = found.status == LoadBalancerStatus::Active;
+    if active {
+        plan.report
+            .conditions
+            .good(ConditionType::LoadBalancerReady, format!("{id} is Active"));
     } else {
-        progress(
-            plan,
+        plan.report.conditions.set(
             ConditionType::LoadBalancerReady,
-            &format!("{id} is {}: it is the user's to activate", found.status),
+            Status::False,
+            Reason::InProgress,
+            format!("{id} is {}: it is the user's to activate", found.status),
         );
         plan.wait(Wait::Seconds(RETRY_REFUSED));
     }
     let served = serve(stack, found, observed, &mut ledger, plan);
     let ip = match &observed.eip {
-        Presence::Present(eip) => eip.address.clone(),
-        Presence::Gone { .. } => found.address.clone(),
+        Presence::Present(eip) if eip.bound_to.as_ref() != Some(&id) => Some(&found.address),
+        // On its way to or from this load balancer: neither address is right for long.
+        Presence::Present(eip) => (eip.status == EipStatus::InUse).then_some(&eip.address),
+        Presence::Gone { .. } => Some(&found.address),
         Presence::Unread => {
             plan.need(Need::Eip);
             return;
         }
     };
-    plan.report.conditions.good(ConditionType::AddressReady, format!("{ip} leads to {id}"));
-    if served.as_ref().is_some_and(|s| s.all_run && s.any_runs) {
+    match ip {
+        Some(ip) => {
+            plan.report
+                .conditions
+                .good(ConditionType::AddressReady, format!("{ip} leads to {id}"));
+        }
+        None => progress(
+            plan,
+            ConditionType::AddressReady,
+            "the EIP is being bound or unbound",
+        ),
+    }
+    if let (Some(ip), Some(served)) = (ip, served.filter(|s| active && s.all_run && s.any_runs)) {
         plan.report.addresses = Addresses::Publish {
-            ip,
-            ports: served.map(|s| port_statuses(stack, &s)).unwrap_or_default(),
+            ip: ip.clone(),
+            ports: port_statuses(stack, &served),
         };
     }
     if before != Some(&ledger) {
@@ -437,7 +544,10 @@ fn misplaced(stack: &Stack, found: &LoadBalancer, identity: &Identity) -> Option
         Refusal::new(
             ConditionType::Accepted,
             Reason::LoadBalancerIsManaged,
-            format!("{} ({}) is managed by this controller; name one of your own", found.id, found.name),
+            format!(
+                "{} ({}) is managed by this controller; name one of your own",
+                found.id, found.name
+            ),
         )
     })
 }
@@ -472,8 +582,16 @@ fn place(stack: &Stack, observed: &Observed, plan: &mut Plan) -> Option<Placemen
         None => stack.placement.vswitches.iter().collect(),
     };
     let Some(vswitch) = asked.iter().find(|id| known.contains(id)) else {
-        let names = asked.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ");
-        let has = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let names = asked
+            .iter()
+            .map(|s| s.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
+        let has = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.join(", ")
+        };
         plan.report.conditions.refuse(&Refusal::new(
             ConditionType::Accepted,
             Reason::PlacementInvalid,
@@ -519,7 +637,11 @@ fn users(
     let placement = Placement {
         region: stack.placement.region.clone(),
         network: stack.placement.network.clone(),
-        vswitch: observed.load_balancer.present().map(|lb| lb.vswitch.clone()).unwrap_or_default(),
+        vswitch: observed
+            .load_balancer
+            .present()
+            .map(|lb| lb.vswitch.clone())
+            .unwrap_or_default(),
     };
     Ledger {
         sequence: before.map_or(0, |l| l.sequence),
@@ -538,7 +660,10 @@ fn resolve_load_balancer<'a>(
 ) -> Standing<'a, LoadBalancer> {
     let finding = observed.by_name.as_ref().map(|list| {
         let found = list.load_balancers.as_slice();
-        (ownership::find_load_balancer(found, record.intent.as_ref(), adopt), list.begun_at)
+        (
+            ownership::find_load_balancer(found, record.intent.as_ref(), adopt),
+            list.begun_at,
+        )
     });
     Resolve {
         presence: &observed.load_balancer,
@@ -613,6 +738,20 @@ fn load_balancer_parameters(stack: &Stack, placement: &Placement) -> BTreeMap<St
     ])
 }
 
+/// The parameters with which a missing EIP is made. The address type is fixed for good: one that
+/// is not wanted any more and was lost is made again as it was.
+fn eip_to_create(
+    stack: &Stack,
+    record: &Record,
+    placement: &Placement,
+) -> Option<BTreeMap<String, String>> {
+    let as_it_was = || (!record.created_with.is_empty()).then(|| record.created_with.clone());
+    match &stack.eip {
+        Some(eip) => Some(eip_parameters(stack, eip, placement)),
+        None => as_it_was(),
+    }
+}
+
 /// The parameters of CreateEipInstance, apart from the ClientToken. Tags stand under `Tag.<key>`.
 fn eip_parameters(
     stack: &Stack,
@@ -628,27 +767,73 @@ fn eip_parameters(
         ("InternetChargeType", &eip.internet_charge_type),
     ]);
     all.extend(eip.isp.iter().map(|isp| ("Isp".to_owned(), isp.clone())));
-    all.extend(eip.tags.iter().map(|(key, value)| (format!("Tag.{key}"), value.clone())));
+    all.extend(
+        eip.tags
+            .iter()
+            .map(|(key, value)| (format!("Tag.{key}"), value.clone())),
+    );
     all
 }
 
 fn parameters<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
-    pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+    pairs
+        .into_iter()
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect()
+}
+
+/// Whether there is an EIP: decided until the load balancer is made, fixed from then on.
+fn choose_address(stack: &Stack, ledger: &mut Ledger) {
+    let is_open = ledger.load_balancer.id.is_none() && ledger.load_balancer.intent.is_none();
+    if stack.eip.is_some() && ledger.eip.is_none() && is_open {
+        ledger.eip = Some(Record::planned([stack.name.eip()]));
+    }
+    if stack.eip.is_none() && ledger.eip.as_ref().is_some_and(was_never_made) {
+        ledger.eip = None;
+    }
+}
+
+/// Says which settings of the creates are wanted otherwise now.
+fn compare_created(
+    stack: &Stack,
+    load_balancer: &BTreeMap<String, String>,
+    ledger: &Ledger,
+    cx: &Context<'_>,
+    plan: &mut Plan,
+) {
+    let made = &ledger.load_balancer.created_with;
+    compare_immutable(
+        ["LoadBalancerSpec", "PayType"],
+        load_balancer,
+        made,
+        "ELB",
+        cx,
+        plan,
+    );
+    if let (Some(wanted), Some(record)) = (&stack.eip, &ledger.eip) {
+        let wanted = eip_parameters(stack, wanted, &ledger.placement);
+        let keys = ["Isp", "InstanceChargeType", "InternetChargeType"];
+        compare_immutable(keys, &wanted, &record.created_with, "EIP", cx, plan);
+    }
 }
 
 /// Settings that a create fixed for good and that are wanted otherwise now.
-fn compare_immutable(
+fn compare_immutable<const N: usize>(
+    keys: [&str; N],
     wanted: &BTreeMap<String, String>,
     made: &BTreeMap<String, String>,
     what: &str,
     cx: &Context<'_>,
     plan: &mut Plan,
 ) {
-    for key in ["LoadBalancerSpec", "PayType"] {
-        if let (Some(wanted), Some(made)) = (wanted.get(key), made.get(key))
-            && wanted != made
-        {
-            immutable(plan, &format!("{what} {key}"), made, cx);
+    // What was adopted was made by somebody else, with parameters that nobody recorded.
+    if made.is_empty() {
+        return;
+    }
+    for key in keys {
+        if wanted.get(key) != made.get(key) {
+            let stays = made.get(key).map_or("the cloud's default", String::as_str);
+            immutable(plan, &format!("{what} {key}"), stays, cx);
         }
     }
 }
@@ -665,7 +850,12 @@ fn compare_placement(stack: &Stack, ledger: &Ledger, cx: &Context<'_>, plan: &mu
     }
     let has_eip = ledger.eip.is_some();
     if stack.eip.is_some() != has_eip && ledger.load_balancer.id.is_some() {
-        immutable(plan, "the address type", if has_eip { "internet" } else { "intranet" }, cx);
+        immutable(
+            plan,
+            "the address type",
+            if has_eip { "internet" } else { "intranet" },
+            cx,
+        );
     }
 }
 
@@ -719,11 +909,17 @@ fn block<T>(standing: &Standing<'_, T>, what: &str) -> Option<Refusal> {
 }
 
 /// A standing that is neither here nor a create.
-fn pending<T>(standing: Standing<'_, T>, condition: ConditionType, what: &str, plan: &mut Plan) {
-    match standing {
+fn pending<T>(standing: &Standing<'_, T>, condition: ConditionType, what: &str, plan: &mut Plan) {
+    match *standing {
         Standing::Need(need) => plan.need(need),
         Standing::Wait(wait) => {
-            progress(plan, condition, &format!("{what} is being looked for"));
+            // Not `progress`: this wait knows when to look again.
+            plan.report.conditions.set(
+                condition,
+                Status::False,
+                Reason::InProgress,
+                format!("{what} is being looked for"),
+            );
             plan.wait(wait);
         }
         Standing::Recorded => {
@@ -740,20 +936,29 @@ fn pending<T>(standing: Standing<'_, T>, condition: ConditionType, what: &str, p
 
 /// Something is on its way.
 pub(super) fn progress(plan: &mut Plan, condition: ConditionType, message: &str) {
-    plan.report.conditions.set(condition, Status::False, Reason::InProgress, message);
+    plan.report
+        .conditions
+        .set(condition, Status::False, Reason::InProgress, message);
     plan.wait(Wait::Pending);
 }
 
 fn aggregate(ledger: &Ledger) -> BTreeMap<String, String> {
     use poolservice_api::keys;
 
-    let mut all =
-        BTreeMap::from([(keys::AGGREGATE_REGION.to_owned(), ledger.placement.region.clone())]);
+    let mut all = BTreeMap::from([(
+        keys::AGGREGATE_REGION.to_owned(),
+        ledger.placement.region.clone(),
+    )]);
     let mut add = |key: &str, id: Option<&String>| {
         all.extend(id.map(|id| (key.to_owned(), id.clone())));
     };
-    add(keys::AGGREGATE_LOAD_BALANCER_ID, ledger.load_balancer.id.as_ref());
-    add(keys::AGGREGATE_EIP_ID, ledger.eip.as_ref().and_then(|r| r.id.as_ref()));
+    add(
+        keys::AGGREGATE_LOAD_BALANCER_ID,
+        ledger.load_balancer.id.as_ref(),
+    );
+    add(
+        keys::AGGREGATE_EIP_ID,
+        ledger.eip.as_ref().and_then(|r| r.id.as_ref()),
+    );
     all
 }
-

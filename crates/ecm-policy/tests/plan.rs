@@ -1,0 +1,679 @@
+//! The plan against the contract, rule by rule, on a model of the cloud.
+
+mod model;
+
+use ecm_policy::conditions::{ConditionType, Reason, Status};
+use ecm_policy::listeners::{ListenerKey, Protocol};
+use ecm_policy::observed::{
+    EipStatus, Listener, ListenerStatus, LoadBalancerDetail, LoadBalancerStatus,
+};
+use ecm_policy::plan::{Addresses, Plan, Step, Wait};
+use ecm_policy::snapshot::{ExternalTrafficPolicy, Readiness};
+use model::{P, World, annotate, port, service, snapshot};
+use proptest::prelude::*;
+
+const NAME: &str = "k8s/web/default/hefei/c1";
+
+/// The kinds of the steps, in order.
+fn kinds(steps: &[Step]) -> Vec<String> {
+    let kind = |step: &Step| {
+        let text = format!("{step:?}");
+        text.split([' ', '(', '{'])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    steps.iter().map(kind).collect()
+}
+
+fn reason(plan: &Plan, condition: ConditionType) -> Option<Reason> {
+    plan.report
+        .conditions
+        .get(condition)
+        .filter(|c| c.status == Status::False)
+        .map(|c| c.reason)
+}
+
+fn key(port: u16, protocol: Protocol) -> ListenerKey {
+    ListenerKey { port, protocol }
+}
+
+fn foreign(port: u16, protocol: Protocol) -> Listener {
+    Listener {
+        key: key(port, protocol),
+        description: "somebody's".into(),
+        status: ListenerStatus::Running,
+        backend_port: Some(1),
+        settings: None,
+    }
+}
+
+/// A settled world for a snapshot.
+fn settled(of: &ecm_policy::snapshot::Snapshot) -> World {
+    let mut world = World::new();
+    world.settle(of);
+    world
+}
+
+#[test]
+fn rule_4_2_a_new_stack_takes_exactly_the_writes_that_it_needs() {
+    let mut s = snapshot(41);
+    service(&mut s).ports = vec![port(80, "TCP", 30080), port(53, "UDP", 30053)];
+    let mut world = World::new();
+    let steps = world.settle(&s);
+    let mut seen = kinds(&steps);
+    assert_eq!(seen[..2], ["CreateLoadBalancer", "CreateEip"]);
+    seen.sort();
+    let mut expected = vec!["CreateLoadBalancer", "CreateEip", "BindEip"];
+    expected.extend(["CreateListener"; 2]);
+    expected.extend(["StartListener"; 2]);
+    expected.extend(["AddBackends"; 3]);
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
+    assert_eq!(world.published, ["203.0.113.7"]);
+    assert_eq!(world.servers().len(), 41);
+}
+
+#[test]
+fn rule_5_1_a_long_name_is_given_after_the_create() {
+    let mut s = snapshot(1);
+    service(&mut s).key.name = "w".repeat(63);
+    let mut world = World::new();
+    let steps = world.settle(&s);
+    assert_eq!(
+        kinds(&steps)
+            .iter()
+            .filter(|k| *k == "RenameLoadBalancer")
+            .count(),
+        1
+    );
+    assert_eq!(
+        world.only().name,
+        format!("k8s/{}/default/hefei/c1", "w".repeat(63))
+    );
+}
+
+#[test]
+fn rule_9_2_a_cloud_that_is_as_desired_is_left_alone() {
+    let s = snapshot(3);
+    let world = settled(&s);
+    let plan = world.look(&s);
+    assert_eq!(
+        (plan.steps().count(), plan.ledger, plan.wait),
+        (0, None, Wait::Settled)
+    );
+}
+
+#[test]
+fn rule_4_4_an_address_is_published_once_traffic_would_arrive() {
+    let s = snapshot(1);
+    let mut world = World::new();
+    for _ in 0..50 {
+        let plan = world.tick(&s);
+        if let Addresses::Publish { .. } = plan.report.addresses {
+            let lb = world.only();
+            let eip = world.eips.values().next().unwrap();
+            assert_eq!(lb.status, LoadBalancerStatus::Active);
+            assert_eq!(
+                (&eip.status, eip.bound_to.as_ref()),
+                (&EipStatus::InUse, Some(&lb.id))
+            );
+            assert_eq!(world.detail().listeners[0].status, ListenerStatus::Running);
+            assert_eq!(world.servers(), ["i-000"]);
+            return;
+        }
+        assert!(world.published.is_empty());
+    }
+    panic!("never published");
+}
+
+#[test]
+fn rule_6_2_a_new_node_port_is_stop_delete_create_start_of_that_port_only() {
+    let mut s = snapshot(1);
+    service(&mut s).ports.push(port(81, "TCP", 30081));
+    let mut world = settled(&s);
+    service(&mut s).ports[0].node_port = Some(31000);
+    let steps = world.settle(&s);
+    assert_eq!(
+        kinds(&steps),
+        [
+            "StopListener",
+            "DeleteListener",
+            "CreateListener",
+            "StartListener"
+        ]
+    );
+    assert!(
+        steps
+            .iter()
+            .all(|step| !format!("{step}").contains("81/tcp"))
+    );
+    assert_eq!(world.published, ["203.0.113.7"], "no withdrawal for a blip");
+}
+
+#[test]
+fn rule_6_2_a_setting_is_changed_in_place() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    annotate(&mut s, &format!("{P}scheduler"), "wlc");
+    assert_eq!(kinds(&world.settle(&s)), ["SetListener"]);
+}
+
+#[test]
+fn rule_6_3_drift_on_our_own_load_balancer_goes_even_of_another_protocol() {
+    let s = snapshot(1);
+    let mut world = settled(&s);
+    let lb = world.load_balancers.values_mut().next().unwrap();
+    let listeners = &mut lb.detail.as_mut().unwrap().listeners;
+    let ours = listeners[0].description.clone();
+    listeners[0] = Listener {
+        description: ours,
+        ..foreign(80, Protocol::Http)
+    };
+    world.settle(&s);
+    let left: Vec<_> = world.detail().listeners.iter().map(|l| l.key).collect();
+    assert_eq!(left, [key(80, Protocol::Tcp)]);
+}
+
+#[test]
+fn rule_7_5_backends_are_added_before_others_are_removed() {
+    let mut s = snapshot(2);
+    let mut world = settled(&s);
+    s.nodes = vec![model::node(1), model::node(2)];
+    s.endpoints = vec![model::endpoint(1), model::endpoint(2)];
+    assert_eq!(kinds(&world.settle(&s)), ["AddBackends", "RemoveBackends"]);
+    assert_eq!(world.servers(), ["i-001", "i-002"]);
+}
+
+#[test]
+fn rule_7_2_unknown_nodes_stay_while_no_node_is_ready() {
+    let mut s = snapshot(2);
+    let mut world = settled(&s);
+    for node in &mut s.nodes {
+        node.ready = Readiness::Unknown;
+    }
+    for endpoint in &mut s.endpoints {
+        endpoint.ready = false;
+    }
+    assert_eq!(world.settle(&s), []);
+    assert_eq!(world.servers().len(), 2);
+}
+
+#[test]
+fn rule_7_1_two_nodes_of_one_instance_id_are_both_left_out() {
+    let mut s = snapshot(3);
+    s.nodes[1].labels = s.nodes[0].labels.clone();
+    assert_eq!(settled(&s).servers(), ["i-002"]);
+}
+
+#[test]
+fn rule_7_3_local_wants_nodes_with_pods_and_cluster_all_of_them() {
+    let mut s = snapshot(3);
+    s.endpoints.truncate(1);
+    let mut world = settled(&s);
+    assert_eq!(world.servers(), ["i-000"]);
+    service(&mut s).external_traffic_policy = ExternalTrafficPolicy::Cluster;
+    assert_eq!(kinds(&world.settle(&s)), ["AddBackends"]);
+    assert_eq!(world.servers().len(), 3);
+}
+
+#[test]
+fn rule_4_5_bandwidth_changes_in_place_and_an_unreported_one_is_not_set_for_ever() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    annotate(&mut s, &format!("{P}eip-bandwidth"), "20");
+    assert_eq!(kinds(&world.settle(&s)), ["SetEipBandwidth"]);
+    world.eips.values_mut().for_each(|eip| eip.bandwidth = None);
+    assert_eq!(world.settle(&s), []);
+}
+
+#[test]
+fn rule_4_6_an_eip_bound_elsewhere_is_withdrawn_and_not_touched() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    world
+        .eips
+        .values_mut()
+        .for_each(|eip| eip.bound_to = Some("lb-other".into()));
+    assert_eq!(world.ticks(&s, 3), []);
+    assert!(world.published.is_empty());
+    let plan = world.look(&s);
+    assert_eq!(
+        reason(&plan, ConditionType::AddressReady),
+        Some(Reason::EipBoundElsewhere)
+    );
+    s.pool_service.deleting = true;
+    let steps = world.ticks(&s, 6);
+    assert!(
+        !kinds(&steps).iter().any(|k| k.ends_with("Eip")),
+        "{steps:?}"
+    );
+    assert!(!world.finalized);
+}
+
+#[test]
+fn rule_4_6_an_inactive_load_balancer_is_activated_after_30_seconds() {
+    let s = snapshot(1);
+    let mut world = settled(&s);
+    let lb = world.load_balancers.values_mut().next().unwrap();
+    lb.status = LoadBalancerStatus::InActive;
+    lb.status_age = 10;
+    assert_eq!(world.look(&s).steps().count(), 0);
+    assert_eq!(kinds(&world.settle(&s)), ["ActivateLoadBalancer"]);
+}
+
+#[test]
+fn rule_4_9_a_user_id_does_not_forget_the_eip_of_a_lost_load_balancer() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    world.ledger.as_mut().unwrap().load_balancer.id = None;
+    world.load_balancers.clear();
+    world.users_load_balancer("lb-user");
+    annotate(&mut s, &format!("{P}managed-by-user"), "true");
+    annotate(&mut s, &format!("{P}id"), "lb-user");
+    world.ticks(&s, 5);
+    let eip = world.ledger.as_ref().unwrap().eip.as_ref().unwrap();
+    assert!(eip.id.is_some(), "the EIP is still in the ledger");
+    s.pool_service.deleting = true;
+    world.settle(&s);
+    assert!(world.eips.is_empty() && world.load_balancers.contains_key("lb-user"));
+}
+
+#[test]
+fn rule_4_7_a_users_load_balancer_gets_listeners_and_backends_and_keeps_its_own() {
+    let mut s = snapshot(1);
+    annotate(&mut s, &format!("{P}managed-by-user"), "true");
+    let mut world = World::new();
+    let plan = world.tick(&s);
+    assert_eq!(
+        reason(&plan, ConditionType::LoadBalancerReady),
+        Some(Reason::WaitingForLoadBalancerId)
+    );
+    annotate(&mut s, &format!("{P}id"), "lb-user");
+    let detail = world.users_load_balancer("lb-user");
+    detail.listeners.push(foreign(443, Protocol::Tcp));
+    detail.backends.push(model::backend("i-user", 7));
+    let steps = world.settle(&s);
+    assert_eq!(
+        kinds(&steps),
+        ["CreateListener", "StartListener", "AddBackends"]
+    );
+    assert_eq!(world.published, ["10.0.0.9"]);
+    s.endpoints.clear();
+    service(&mut s).ports = vec![port(443, "TCP", 30443)];
+    let steps = world.settle(&s);
+    assert_eq!(
+        kinds(&steps),
+        ["StopListener", "RemoveBackends", "DeleteListener"]
+    );
+    assert_eq!(world.detail().listeners, [foreign(443, Protocol::Tcp)]);
+    assert_eq!(world.servers(), ["i-user"]);
+    let plan = world.look(&s);
+    assert_eq!(
+        reason(&plan, ConditionType::ListenersReady),
+        Some(Reason::ListenerConflict)
+    );
+}
+
+#[test]
+fn rule_4_4_a_users_inactive_load_balancer_is_neither_activated_nor_published() {
+    let mut s = snapshot(1);
+    annotate(&mut s, &format!("{P}managed-by-user"), "true");
+    annotate(&mut s, &format!("{P}id"), "lb-user");
+    let mut world = World::new();
+    world.users_load_balancer("lb-user");
+    world.load_balancers.get_mut("lb-user").unwrap().status = LoadBalancerStatus::InActive;
+    let steps = world.ticks(&s, 6);
+    assert!(!kinds(&steps).contains(&"ActivateLoadBalancer".to_owned()));
+    assert!(world.published.is_empty());
+    assert_eq!(
+        world.look(&s).wait,
+        Wait::Seconds(60),
+        "nobody polls for what a person does"
+    );
+}
+
+#[test]
+fn rule_4_7_a_load_balancer_of_another_network_or_none_is_refused() {
+    let mut s = snapshot(1);
+    annotate(&mut s, &format!("{P}managed-by-user"), "true");
+    annotate(&mut s, &format!("{P}id"), "lb-user");
+    let mut world = World::new();
+    let plan = world.tick(&s);
+    assert_eq!(
+        reason(&plan, ConditionType::Accepted),
+        Some(Reason::LoadBalancerNotFound)
+    );
+    world.users_load_balancer("lb-user");
+    world.load_balancers.get_mut("lb-user").unwrap().network = "n-2".into();
+    let plan = world.tick(&s);
+    assert_eq!(
+        reason(&plan, ConditionType::Accepted),
+        Some(Reason::LoadBalancerWrongNetwork)
+    );
+    assert_eq!((world.audit.len(), world.ledger), (0, None));
+}
+
+#[test]
+fn rule_5_4_a_name_in_use_stops_everything_and_leaves_no_intent() {
+    let s = snapshot(1);
+    let mut world = World::new();
+    world
+        .load_balancers
+        .insert("lb-x".into(), model::load_balancer("lb-x", NAME, 1));
+    let plan = world.tick(&s);
+    assert_eq!(
+        reason(&plan, ConditionType::LoadBalancerReady),
+        Some(Reason::NameConflict)
+    );
+    world.ticks(&s, 3);
+    assert_eq!((world.audit.len(), world.ledger), (0, None));
+}
+
+#[test]
+fn rule_5_4_adopt_takes_over_and_owns() {
+    let mut s = snapshot(1);
+    annotate(&mut s, "ecm.alibabacloud.com/adopt", "true");
+    let mut world = World::new();
+    let mut lb = model::load_balancer("lb-x", NAME, 1);
+    lb.status = LoadBalancerStatus::Active;
+    world.load_balancers.insert("lb-x".into(), lb);
+    world
+        .eips
+        .insert("eip-x".into(), model::eip("eip-x", NAME, 1));
+    let steps = world.settle(&s);
+    assert!(
+        !kinds(&steps)
+            .iter()
+            .any(|k| k.contains("CreateE") || k.contains("CreateLo"))
+    );
+    assert_eq!(world.published, ["203.0.113.7"]);
+    s.pool_service.deleting = true;
+    world.settle(&s);
+    assert!(world.finalized && world.load_balancers.is_empty() && world.eips.is_empty());
+}
+
+#[test]
+fn rule_5_4_an_eip_of_another_cluster_of_our_id_stops_every_write() {
+    let s = snapshot(1);
+    let mut world = settled(&s);
+    world.ledger.as_mut().unwrap().eip.as_mut().unwrap().id = None;
+    for eip in world.eips.values_mut() {
+        for (k, v) in &mut eip.tags {
+            if k == "ecm-cluster-uid" {
+                "other".clone_into(v);
+            }
+        }
+    }
+    world
+        .load_balancers
+        .values_mut()
+        .for_each(|lb| lb.detail = Some(LoadBalancerDetail::default()));
+    assert_eq!(world.ticks(&s, 3), []);
+}
+
+#[test]
+fn rule_5_5_a_lost_answer_is_found_by_name_or_by_repeating() {
+    for list_lag in [0, 600] {
+        let s = snapshot(1);
+        let mut world = World::new();
+        (world.lose_answers, world.list_lag) = (true, list_lag);
+        world.tick(&s);
+        world.lose_answers = false;
+        world.settle(&s);
+        assert_eq!((world.load_balancers.len(), world.eips.len()), (1, 1));
+        assert_eq!(world.published.len(), 1);
+    }
+}
+
+#[test]
+fn rule_5_5_a_create_that_never_happened_moves_on_after_15_minutes() {
+    let s = snapshot(1);
+    let mut world = World::new();
+    world.drop_creates = true;
+    let start = world.now;
+    while world
+        .ledger
+        .as_ref()
+        .is_none_or(|l| l.load_balancer.attempt < 2)
+    {
+        world.tick(&s);
+        assert!(world.now - start < 1200);
+    }
+    assert!(world.now - start >= 900);
+}
+
+#[test]
+fn rule_5_5_a_conflict_does_not_make_a_release_forget_an_open_create() {
+    let mut s = snapshot(1);
+    let mut world = World::new();
+    world.lose_answers = true;
+    world.tick(&s);
+    // The answer, and a second one of the same name: which is which cannot be told.
+    let second = model::load_balancer("lb-x", NAME, world.now);
+    world.load_balancers.insert("lb-x".into(), second);
+    world.now += 2000;
+    s.pool_service.deleting = true;
+    world.ticks(&s, 5);
+    assert!(!world.finalized);
+    let ledger = world.ledger.as_ref().unwrap();
+    assert!(ledger.load_balancer.intent.is_some());
+    world.load_balancers.remove("lb-x");
+    world.settle(&s);
+    assert!(world.finalized && world.load_balancers.is_empty() && world.eips.is_empty());
+}
+
+#[test]
+fn rule_9_3_what_is_lost_is_made_again_after_two_looks_and_not_for_a_blip() {
+    let s = snapshot(1);
+    let mut world = settled(&s);
+    world.blind = true;
+    assert_eq!(world.ticks(&s, 20), []);
+    assert_eq!(world.published.len(), 1);
+    world.blind = false;
+    assert_eq!(world.settle(&s), []);
+    world.load_balancers.clear();
+    let lost_at = world.now;
+    let plan = world.tick(&s);
+    assert_eq!(plan.wait, Wait::Seconds(30));
+    assert!(world.published.is_empty());
+    let steps = world.settle(&s);
+    assert!(world.now - lost_at >= 30);
+    assert_eq!(kinds(&steps)[0], "CreateLoadBalancer");
+    assert_eq!((world.published.len(), world.eips.len()), (1, 1));
+}
+
+#[test]
+fn rule_4_9_an_address_type_that_was_edited_after_creation_does_not_strand_a_lost_eip() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    annotate(&mut s, &format!("{P}address-type"), "intranet");
+    let plan = world.look(&s);
+    assert_eq!(
+        reason(&plan, ConditionType::InSync),
+        Some(Reason::ImmutableSetting)
+    );
+    assert_eq!(world.settle(&s), []);
+    world.eips.clear();
+    world.settle(&s);
+    assert_eq!((world.eips.len(), world.published.len()), (1, 1));
+}
+
+#[test]
+fn rule_3_4_faults_stop_a_creation_and_keep_what_stands() {
+    let mut s = snapshot(1);
+    annotate(&mut s, &format!("{P}eip-bandwidth"), "many");
+    let mut world = World::new();
+    assert_eq!(world.settle(&s), []);
+    assert_eq!(world.ledger, None);
+    s.pool_service.annotations.clear();
+    world.settle(&s);
+    annotate(&mut s, &format!("{P}scheduler"), "best");
+    s.nodes.push(model::node(1));
+    s.endpoints.push(model::endpoint(1));
+    assert_eq!(kinds(&world.settle(&s)), ["AddBackends"]);
+    world.load_balancers.clear();
+    let steps = world.ticks(&s, 20);
+    assert!(
+        !kinds(&steps).contains(&"CreateLoadBalancer".to_owned()),
+        "{steps:?}"
+    );
+}
+
+#[test]
+fn rule_8_1_a_missing_service_or_pool_changes_nothing() {
+    let s = snapshot(1);
+    let mut world = settled(&s);
+    let without_service = ecm_policy::snapshot::Snapshot {
+        service: None,
+        ..s.clone()
+    };
+    let without_pool = ecm_policy::snapshot::Snapshot { pool: None, ..s };
+    for s in [without_service, without_pool] {
+        assert_eq!(world.ticks(&s, 3), []);
+        assert_eq!(world.published.len(), 1);
+    }
+}
+
+#[test]
+fn rule_8_4_a_release_needs_only_the_ledger_and_takes_the_address_back_first() {
+    let mut s = snapshot(3);
+    let mut world = settled(&s);
+    s.pool_service.deleting = true;
+    (s.service, s.pool) = (None, None);
+    s.nodes.clear();
+    assert_eq!(world.tick(&s).steps().count(), 0);
+    assert!(world.published.is_empty());
+    assert_eq!(
+        kinds(&world.settle(&s)),
+        ["UnbindEip", "ReleaseEip", "ReleaseLoadBalancer"]
+    );
+    assert!(world.finalized);
+}
+
+#[test]
+fn rule_3_5_a_paused_pool_service_is_not_released() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    annotate(&mut s, "ecm.alibabacloud.com/paused", "true");
+    s.pool_service.deleting = true;
+    assert_eq!(world.ticks(&s, 3), []);
+    assert!(!world.finalized);
+}
+
+#[test]
+fn rule_5_6_what_was_renamed_is_not_released() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    world
+        .load_balancers
+        .values_mut()
+        .for_each(|lb| lb.name = "precious".into());
+    s.pool_service.deleting = true;
+    world.ticks(&s, 10);
+    assert_eq!((world.load_balancers.len(), world.finalized), (1, false));
+    let plan = world.look(&s);
+    assert_eq!(
+        reason(&plan, ConditionType::InSync),
+        Some(Reason::ReleaseRefused)
+    );
+}
+
+#[test]
+fn rule_8_2_retain_leaves_both_but_not_an_open_create() {
+    let mut s = snapshot(1);
+    annotate(&mut s, "ecm.alibabacloud.com/deletion-policy", "retain");
+    let mut world = World::new();
+    world.lose_answers = true;
+    world.tick(&s);
+    world.lose_answers = false;
+    s.pool_service.deleting = true;
+    assert!(!world.tick(&s).released);
+    world.settle(&s);
+    assert!(world.finalized);
+    assert_eq!((world.load_balancers.len(), world.eips.len()), (1, 1));
+}
+
+#[test]
+fn rule_8_3_cleanup_takes_only_ours_off_a_users_load_balancer() {
+    for cleanup in ["false", "true"] {
+        let mut s = snapshot(1);
+        annotate(&mut s, &format!("{P}managed-by-user"), "true");
+        annotate(&mut s, &format!("{P}id"), "lb-user");
+        annotate(&mut s, "ecm.alibabacloud.com/cleanup-on-delete", cleanup);
+        let mut world = World::new();
+        world
+            .users_load_balancer("lb-user")
+            .listeners
+            .push(foreign(443, Protocol::Tcp));
+        world.settle(&s);
+        s.pool_service.deleting = true;
+        let steps = world.settle(&s);
+        assert!(world.finalized);
+        if cleanup == "true" {
+            assert_eq!(
+                kinds(&steps),
+                ["StopListener", "RemoveBackends", "DeleteListener"]
+            );
+            assert_eq!(world.detail().listeners, [foreign(443, Protocol::Tcp)]);
+        } else {
+            assert_eq!(steps, []);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Crashes at any step, lost answers and losses end in one stack, and in none once deleted.
+    #[test]
+    fn rule_11_3_any_interruption_converges_and_leaks_nothing(
+        deaths in prop::collection::vec((0_usize..4, any::<bool>(), 0_usize..6), 0..6),
+        ports in 1_u16..4,
+        nodes in 0_usize..45,
+        lag in 0_i64..120,
+        loses in any::<[bool; 2]>(),
+    ) {
+        let mut s = snapshot(nodes);
+        service(&mut s).ports =
+            (0..ports).map(|i| port(80 + i, "TCP", 30000 + i)).collect();
+        let mut world = World::new();
+        world.list_lag = lag;
+        let disturb = |world: &mut World, s: &ecm_policy::snapshot::Snapshot| {
+            for (steps, lose, ticks) in &deaths {
+                (world.steps_left, world.lose_answers) = (*steps, *lose);
+                world.ticks(s, *ticks);
+            }
+            (world.steps_left, world.lose_answers) = (usize::MAX, false);
+        };
+        disturb(&mut world, &s);
+        world.settle(&s);
+        prop_assert_eq!((world.load_balancers.len(), world.eips.len()), (1, 1));
+        prop_assert_eq!(world.servers().len(), nodes);
+        if loses[0] { world.load_balancers.clear(); }
+        if loses[1] { world.eips.clear(); }
+        world.settle(&s);
+        prop_assert_eq!(world.look(&s).steps().count(), 0);
+        prop_assert_eq!(world.published.len(), 1);
+        s.pool_service.deleting = true;
+        disturb(&mut world, &s);
+        if !world.finalized { world.settle(&s); }
+        prop_assert!(world.finalized && world.load_balancers.is_empty() && world.eips.is_empty());
+    }
+
+    /// The order in which Kubernetes lists things does not matter.
+    #[test]
+    fn rule_9_2_the_order_of_inputs_does_not_matter(
+        nodes in Just((0..9).map(model::node).collect::<Vec<_>>()).prop_shuffle(),
+        endpoints in Just((0..9).map(model::endpoint).collect::<Vec<_>>()).prop_shuffle(),
+        ports in Just(vec![port(1, "TCP", 3), port(2, "UDP", 4), port(1, "UDP", 5)]).prop_shuffle(),
+    ) {
+        let mut ordered = snapshot(9);
+        service(&mut ordered).ports =
+            vec![port(1, "TCP", 3), port(2, "UDP", 4), port(1, "UDP", 5)];
+        let world = settled(&ordered);
+        let mut shuffled = ecm_policy::snapshot::Snapshot { nodes, endpoints, ..ordered };
+        service(&mut shuffled).ports = ports;
+        prop_assert_eq!(world.look(&shuffled).steps().count(), 0);
+    }
+}
