@@ -677,3 +677,21 @@ proptest! {
         prop_assert_eq!(world.look(&shuffled).steps().count(), 0);
     }
 }
+
+#[test]
+fn rule_5_7_another_cluster_id_stops_every_write_even_of_a_release() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    world.ledger.as_mut().unwrap().cluster_id = "c2".into();
+    service(&mut s).ports.clear();
+    for deleting in [false, true] {
+        s.pool_service.deleting = deleting;
+        assert_eq!(world.ticks(&s, 3), []);
+        let plan = world.look(&s);
+        assert_eq!(
+            reason(&plan, ConditionType::InSync),
+            Some(Reason::ClusterIdChanged)
+        );
+    }
+    assert!(!world.finalized);
+}
