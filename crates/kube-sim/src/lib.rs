@@ -3,6 +3,17 @@
 //! What it does, it does as the real one; what it does not do, it refuses with a Status that names the feature. It is
 //! a fixture: it keeps everything in memory, has no authentication and listens on loopback only.
 //!
+//! # What it does not do
+//!
+//! - Protobuf bodies: refused with 415. Of kubectl's commands that concerns `kubectl create KIND NAME`.
+//! - Fields of built-in kinds that do not exist are stored, not refused: only custom resources have schemas here.
+//! - `x-kubernetes-validations` (CEL), `oneOf`, `anyOf`, `allOf` and `not` in a schema, and conversion webhooks: the
+//!   CustomResourceDefinition is refused.
+//! - Subresources other than `status` and a namespace's `finalize`: 501.
+//! - Authentication and authorization: RBAC objects are stored and have no effect. Admission webhooks are not known.
+//! - Deployments are stored without anything that runs them.
+//! - Quantities, container probes, scheduling beyond node selectors and taints.
+//!
 //! [`Cluster`] is the way in:
 //!
 //! ```

@@ -195,13 +195,18 @@ impl Status {
 
     /// 415: the body's media type is not known.
     pub fn unsupported_media_type(given: &str) -> Self {
+        let hint = if given.ends_with("protobuf") {
+            " (kube-sim does not read protobuf, which `kubectl create KIND NAME` sends; use `kubectl apply -f` with a manifest)"
+        } else {
+            ""
+        };
         Self::new(
             415,
             "UnsupportedMediaType",
             format!(
-                "the body of the request was in an unknown format - accepted media types include: \
+                "the body of the request was in an unknown format {given:?} - accepted media types include: \
                  application/json, application/yaml, application/json-patch+json, application/merge-patch+json, \
-                 application/strategic-merge-patch+json, application/apply-patch+yaml (got {given:?})"
+                 application/strategic-merge-patch+json, application/apply-patch+yaml{hint}"
             ),
         )
     }

@@ -352,3 +352,187 @@ async fn explain_and_api_resources_know_the_kinds() {
     );
     assert_eq!(f.kubectl("get --raw /readyz").await, "ok");
 }
+
+const CUBE: &str = "
+apiVersion: apps/v1
+kind: DaemonSet
+metadata:
+  name: cube
+  labels: {app: cube}
+spec:
+  selector: {matchLabels: {app: cube}}
+  template:
+    metadata: {labels: {app: cube}}
+    spec:
+      containers:
+      - name: cube
+        image: registry.example.com/cube:1.0
+        ports: [{containerPort: 80}]
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_set_is_rolled_out_and_printed_as_in_the_guide() {
+    let Some(f) = fixture().await else { return };
+    f.cluster.play();
+    for node in ["heifei-1", "heifei-2", "chengdu-1", "chengdu-2"] {
+        let node = serde_json::json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node},
+            "status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}], "nodeInfo": {"kubeletVersion": "v1.32.0"}}});
+        f.cluster.apply(node).unwrap();
+    }
+    let file = f.file("cube.yaml", CUBE);
+    assert_eq!(
+        f.kubectl(&format!("apply -f {file}")).await,
+        "daemonset.apps/cube created\n"
+    );
+    f.kubectl("rollout status ds/cube --timeout=30s").await;
+    let table = f.kubectl("get ds cube").await;
+    let rows = words(&table);
+    let header = "NAME DESIRED CURRENT READY UP-TO-DATE AVAILABLE NODE SELECTOR AGE";
+    assert_eq!(rows[0].join(" "), header);
+    assert_eq!(rows[1][..7], ["cube", "4", "4", "4", "4", "4", "<none>"]);
+    let pods = f.kubectl("get pods -o wide").await;
+    assert_eq!(words(&pods).len(), 5);
+    assert!(
+        pods.contains("1/1") && pods.contains("Running") && pods.contains("10.244."),
+        "{pods}"
+    );
+    assert!(f.kubectl("get nodes").await.contains("Ready"));
+    let all = f.kubectl("get all").await;
+    assert!(
+        all.contains("daemonset.apps/cube") && all.contains("service/kubernetes"),
+        "{all}"
+    );
+    let described = f.kubectl("describe ds cube").await;
+    assert!(
+        described.contains("Desired Number of Nodes Scheduled: 4"),
+        "{described}"
+    );
+    assert!(
+        f.kubectl("describe node heifei-1")
+            .await
+            .contains("Non-terminated Pods:")
+    );
+    assert!(
+        f.kubectl("describe pod -l app=cube")
+            .await
+            .contains("Controlled By:  DaemonSet/cube")
+    );
+    f.kubectl("delete ds cube --cascade=foreground --timeout=30s")
+        .await;
+    f.kubectl("wait --for=delete pod -l app=cube --timeout=30s")
+        .await;
+    assert!(f.kubectl("get pods").await.contains("No resources found"));
+}
+
+const SHOP: &str = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: shop}
+data: {key: value}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: token, namespace: shop}
+stringData: {key: value}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn protobuf_is_refused_by_name() {
+    let Some(f) = fixture().await else { return };
+    let (text, success) = f.try_kubectl("create namespace shop").await;
+    assert!(
+        !success && text.contains("kube-sim does not read protobuf"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_is_deleted_with_what_it_holds() {
+    let Some(f) = fixture().await else { return };
+    f.cluster.play();
+    let shop = f.file("shop.yaml", SHOP);
+    f.kubectl(&format!("apply -f {shop}")).await;
+    assert_eq!(
+        f.kubectl("get secret token -n shop -o jsonpath={.data.key}")
+            .await,
+        "dmFsdWU="
+    );
+    f.kubectl("delete namespace shop --timeout=30s").await;
+    assert!(!f.try_kubectl("get namespace shop").await.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_patch_and_replace_works() {
+    let Some(f) = fixture().await else { return };
+    f.seed();
+    let service = f.file("svc.yaml", SERVICE);
+    f.kubectl(&format!("create -f {service}")).await;
+    f.kubectl("patch svc cube-svc -p {\"spec\":{\"ports\":[{\"port\":80,\"name\":\"web\"}]}}")
+        .await;
+    assert_eq!(
+        f.kubectl("get svc cube-svc -o jsonpath={.spec.ports[0].name}")
+            .await,
+        "web"
+    );
+    f.kubectl("patch svc cube-svc --type=merge -p {\"metadata\":{\"labels\":{\"a\":\"b\"}}}")
+        .await;
+    f.kubectl(
+        "patch svc cube-svc --type=json -p [{\"op\":\"remove\",\"path\":\"/metadata/labels/a\"}]",
+    )
+    .await;
+    assert_eq!(
+        f.kubectl("get svc cube-svc -o jsonpath={.metadata.labels}")
+            .await,
+        r#"{"app":"cube"}"#
+    );
+    f.kubectl(
+        "patch np np-heifei --subresource=status --type=merge -p {\"status\":{\"readyNodeNum\":2}}",
+    )
+    .await;
+    assert_eq!(words(&f.kubectl("get np np-heifei").await)[1][2], "2");
+    f.kubectl(&format!("replace -f {service}")).await;
+    assert_eq!(
+        f.kubectl("get svc cube-svc -o jsonpath={.spec.ports[0].name}")
+            .await,
+        "cube"
+    );
+    f.kubectl("get np --chunk-size=1").await;
+    f.kubectl("get np,svc -A --show-labels").await;
+    f.kubectl("delete svc --all").await;
+    assert!(f.kubectl("get svc").await.contains("No resources found"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_shown_with_what_they_are_about() {
+    let Some(f) = fixture().await else { return };
+    f.kubectl(&format!("apply -f {}", f.file("svc.yaml", SERVICE)))
+        .await;
+    let uid = f
+        .kubectl("get svc cube-svc -o jsonpath={.metadata.uid}")
+        .await;
+    let event = serde_json::json!({"apiVersion": "events.k8s.io/v1", "kind": "Event",
+        "metadata": {"name": "e", "namespace": "default"}, "reason": "NoMatchNodePool", "note": "no pool matches",
+        "type": "Warning", "action": "Select", "reportingController": "ecm", "reportingInstance": "ecm-0",
+        "eventTime": "2026-11-23T04:00:00.000000Z",
+        "regarding": {"apiVersion": "v1", "kind": "Service", "name": "cube-svc", "namespace": "default", "uid": uid}});
+    f.cluster.apply(event).unwrap();
+    let table = f.kubectl("get events").await;
+    assert!(
+        table.contains("service/cube-svc") && table.contains("no pool matches"),
+        "{table}"
+    );
+    let described = f.kubectl("describe svc cube-svc").await;
+    assert!(
+        described.contains("NoMatchNodePool") && described.contains("no pool matches"),
+        "{described}"
+    );
+    assert!(
+        f.kubectl("events --for svc/cube-svc")
+            .await
+            .contains("NoMatchNodePool")
+    );
+}
