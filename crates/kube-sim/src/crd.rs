@@ -123,14 +123,14 @@ pub(crate) fn after_commit(state: &mut State, resource: &Resource, object: &Valu
     let spec = &object["spec"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (group, plural) = (text(&spec["group"]), text(&spec["names"]["plural"]));
-    state.registry.remove_custom(&group, &plural);
+    Arc::make_mut(&mut state.registry).remove_custom(&group, &plural);
     let Some(stored) = definition(state, object::name(object)) else {
         return;
     };
     for version in items(&spec["versions"]).filter(|v| v["served"] == json!(true)) {
         // A definition whose schema does not compile has been refused before.
         if let Ok(schema) = Schema::compile(&version["schema"]["openAPIV3Schema"]) {
-            state.registry.insert(served(spec, version, schema));
+            Arc::make_mut(&mut state.registry).insert(served(spec, version, schema));
         }
     }
     if object::is_terminating(&stored) {

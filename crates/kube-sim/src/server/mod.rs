@@ -78,7 +78,7 @@ enum Change {
 }
 
 pub(crate) struct State {
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
     objects: BTreeMap<StorageKey, BTreeMap<ObjectKey, Arc<Value>>>,
     revision: u64,
     log: VecDeque<LogEntry>,
@@ -94,7 +94,7 @@ impl ApiServer {
     /// `seed` decides every uid, generated name and allocated address.
     pub fn new(seed: u64, clock: Clock) -> Self {
         let state = State {
-            registry: Registry::builtin(),
+            registry: Arc::new(Registry::builtin()),
             objects: BTreeMap::new(),
             revision: 1,
             log: VecDeque::new(),
@@ -175,8 +175,8 @@ impl ApiServer {
         self.shared.revision.subscribe()
     }
 
-    pub(crate) fn registry(&self) -> Registry {
-        self.lock().registry.clone()
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.lock().registry)
     }
 
     pub(crate) fn clock(&self) -> &Clock {
