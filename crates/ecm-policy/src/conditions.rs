@@ -18,7 +18,11 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal of its three parts.
     pub fn new(condition: ConditionType, reason: Reason, message: impl Into<String>) -> Self {
-        Self { condition, reason, message: message.into() }
+        Self {
+            condition,
+            reason,
+            message: message.into(),
+        }
     }
 }
 
@@ -101,7 +105,12 @@ impl Conditions {
         reason: Reason,
         message: impl Into<String>,
     ) {
-        let new = Condition { condition, status, reason, message: message.into() };
+        let new = Condition {
+            condition,
+            status,
+            reason,
+            message: message.into(),
+        };
         match self.0.iter_mut().find(|c| c.condition == condition) {
             Some(old) => *old = new,
             None => self.0.push(new),
@@ -123,7 +132,12 @@ impl Conditions {
                     c.message.push_str(&refusal.message);
                 }
             }
-            _ => self.set(refusal.condition, Status::False, refusal.reason, refusal.message.clone()),
+            _ => self.set(
+                refusal.condition,
+                Status::False,
+                refusal.reason,
+                refusal.message.clone(),
+            ),
         }
     }
 
@@ -134,16 +148,22 @@ impl Conditions {
 
     /// Whether a condition is true.
     pub fn is_true(&self, condition: ConditionType) -> bool {
-        self.get(condition).is_some_and(|c| c.status == Status::True)
+        self.get(condition)
+            .is_some_and(|c| c.status == Status::True)
     }
 
     /// All conditions with `Ready` at the end: true when all but `InSync` are true. Its reason
-    /// and message are those of the first part that is not.
+    /// and message are those of the first part that is false, else of the first that is unknown.
     pub fn with_ready(&self) -> Vec<Condition> {
-        let spoils = self
-            .0
-            .iter()
-            .find(|c| c.condition != ConditionType::InSync && c.status != Status::True);
+        let parts = || {
+            self.0
+                .iter()
+                .filter(|c| c.condition != ConditionType::InSync)
+        };
+        // What is wrong says more than what nobody knows yet.
+        let spoils = parts()
+            .find(|c| c.status == Status::False)
+            .or_else(|| parts().find(|c| c.status == Status::Unknown));
         let ready = match spoils {
             None => Condition {
                 condition: ConditionType::Ready,
@@ -172,7 +192,11 @@ mod tests {
         for part in PARTS {
             conditions.good(part, "");
         }
-        conditions.refuse(&Refusal::new(ConditionType::InSync, Reason::Paused, "paused"));
+        conditions.refuse(&Refusal::new(
+            ConditionType::InSync,
+            Reason::Paused,
+            "paused",
+        ));
         let all = conditions.with_ready();
         assert_eq!(all.last().map(|c| c.status), Some(Status::True));
         conditions.refuse(&Refusal::new(
@@ -182,7 +206,10 @@ mod tests {
         ));
         let all = conditions.with_ready();
         let ready = all.last().unwrap();
-        assert_eq!((ready.status, ready.reason), (Status::False, Reason::NoReadyEndpoints));
+        assert_eq!(
+            (ready.status, ready.reason),
+            (Status::False, Reason::NoReadyEndpoints)
+        );
         assert_eq!(ready.message, "nobody serves");
     }
 
@@ -196,6 +223,9 @@ mod tests {
                 message,
             ));
         }
-        assert_eq!(conditions.get(ConditionType::Accepted).unwrap().message, "a; b");
+        assert_eq!(
+            conditions.get(ConditionType::Accepted).unwrap().message,
+            "a; b"
+        );
     }
 }

@@ -162,7 +162,8 @@ pub fn standing(service: &Service, class: &str) -> Standing {
     if service.deleting {
         return Standing::Terminating;
     }
-    let selector = service.selector.as_deref().unwrap_or_default();
+    // Blanks select nothing that anybody meant: to Kubernetes they are the selector of everything.
+    let selector = service.selector.as_deref().unwrap_or_default().trim();
     match service.load_balancer_class.as_deref() {
         Some(_) if service.service_type != "LoadBalancer" => Standing::Other,
         Some(own) if own == class && selector.is_empty() => Standing::NoSelector,
@@ -228,8 +229,9 @@ impl Planner<'_> {
                 self.warn(
                     Reason::InvalidNodePoolSelector,
                     format!(
-                        "annotation {NODE_POOL_SELECTOR} is not a label selector: {error}; \
-                         existing PoolServices stay as they are"
+                        "annotation {NODE_POOL_SELECTOR} is not a label selector: {:?}: {error}; \
+                         existing PoolServices stay as they are",
+                        service.selector.as_deref().unwrap_or_default()
                     ),
                 );
                 if !ours.is_empty() {

@@ -166,18 +166,22 @@ impl Controllers {
         let (synced, all_synced) = flag::channel(false);
         let enqueue = {
             let (services, pool_services) = (services.clone(), pool_services.clone());
+            let (fan_out, elb) = (self.fan_out, self.elb);
             move |affected: Affected| {
                 for uid in &affected.gone {
                     notifier.forget(uid);
                 }
-                affected
-                    .services
-                    .into_iter()
-                    .for_each(|key| services.add(key));
-                affected
-                    .pool_services
-                    .into_iter()
-                    .for_each(|key| pool_services.add(key));
+                // A queue that nobody drains must not grow.
+                if fan_out {
+                    for key in affected.services {
+                        services.add(key);
+                    }
+                }
+                if elb {
+                    for key in affected.pool_services {
+                        pool_services.add(key);
+                    }
+                }
             }
         };
         let fan_out_half = async {

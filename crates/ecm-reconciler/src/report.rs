@@ -123,7 +123,7 @@ fn port_status(port: &PortStatus) -> core::PortStatus {
     core::PortStatus {
         port: i32::from(port.port),
         protocol: port.protocol.clone(),
-        error: port.error.clone(),
+        error: Some(port.error.clone()),
     }
 }
 

@@ -1,5 +1,11 @@
 //! The user guide, and the mistakes that people make with it, against both simulators over real
 //! connections.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod common;
 

@@ -34,6 +34,8 @@ const LOAD_BALANCER_ID: &str = ecm_policy::annotations::keys::ID;
 pub(super) struct Guide<'a> {
     running: &'a Running,
     kubectl: Kubectl,
+    /// Whether people know that another port stands in for the Service's.
+    told_of_port: bool,
 }
 
 impl<'a> Guide<'a> {
@@ -41,6 +43,7 @@ impl<'a> Guide<'a> {
         Self {
             running,
             kubectl: Kubectl::new(running.client.clone()),
+            told_of_port: false,
         }
     }
 
@@ -207,7 +210,7 @@ impl<'a> Guide<'a> {
     }
 
     /// A request through every external IP, and who answered.
-    async fn request_all(&self) -> Result<()> {
+    async fn request_all(&mut self) -> Result<()> {
         for pool in POOLS {
             let ps = self
                 .kubectl
@@ -235,10 +238,17 @@ impl<'a> Guide<'a> {
     }
 
     /// `curl http://IP:80`, where the simulated cloud really listens.
-    async fn curl(&self, address: Ipv4Addr) -> Result<String> {
+    async fn curl(&mut self, address: Ipv4Addr) -> Result<String> {
         let Some(real) = self.running.sandbox.reach(address, PORT) else {
             bail!("expected the cloud to listen on {address}:{PORT}, it does not");
         };
+        if real.port() != PORT && !std::mem::replace(&mut self.told_of_port, true) {
+            println!(
+                "port {PORT} may not be bound by this user, {} stands in for it: \
+                 sysctl -w net.ipv4.ip_unprivileged_port_start={PORT} lifts that",
+                real.port()
+            );
+        }
         stage::command(&format!("curl http://{real}"));
         let exchange = async {
             let mut stream = TcpStream::connect(real).await?;

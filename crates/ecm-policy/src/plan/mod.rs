@@ -334,7 +334,7 @@ pub enum Addresses {
     Publish {
         /// The address.
         ip: String,
-        /// Every port with its error, when at least one has an error; else empty.
+        /// The ports that have no listener of ours.
         ports: Vec<PortStatus>,
     },
     /// It goes: nothing is behind it, or soon will not be.
@@ -349,7 +349,7 @@ pub struct PortStatus {
     /// Protocol as Kubernetes spells it.
     pub protocol: String,
     /// The reason for which it has no listener.
-    pub error: Option<String>,
+    pub error: String,
 }
 
 /// An event on the PoolService.

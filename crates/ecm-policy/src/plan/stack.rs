@@ -414,27 +414,19 @@ fn publish(
     };
 }
 
+/// The refused ports. The others are not listed: OpenYurt's CRD asks for an error in every entry.
 fn port_statuses(stack: &Stack, served: &listeners::Served) -> Vec<PortStatus> {
-    if stack.refused_ports.is_empty() && served.refused.is_empty() {
-        return Vec::new();
-    }
-    let mut ports: Vec<PortStatus> = stack
-        .listeners
-        .iter()
-        .map(|listener| PortStatus {
-            port: listener.key.port,
-            protocol: listener.key.protocol.as_str().to_uppercase(),
-            error: served
-                .refused
-                .get(&listener.key)
-                .map(|reason| reason.as_str().to_owned()),
-        })
-        .chain(stack.refused_ports.iter().map(|refusal| PortStatus {
-            port: refusal.port(),
-            protocol: refusal.protocol().to_owned(),
-            error: Some(refusal.reason().as_str().to_owned()),
-        }))
-        .collect();
+    let in_the_way = served.refused.iter().map(|(key, reason)| PortStatus {
+        port: key.port,
+        protocol: key.protocol.as_str().to_uppercase(),
+        error: reason.as_str().to_owned(),
+    });
+    let never_asked_for = stack.refused_ports.iter().map(|refusal| PortStatus {
+        port: refusal.port(),
+        protocol: refusal.protocol().to_owned(),
+        error: refusal.reason().as_str().to_owned(),
+    });
+    let mut ports: Vec<PortStatus> = in_the_way.chain(never_asked_for).collect();
     ports.sort_by(|a, b| (a.port, &a.protocol).cmp(&(b.port, &b.protocol)));
     ports
 }

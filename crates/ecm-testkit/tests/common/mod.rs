@@ -19,36 +19,36 @@ use tokio::time::timeout;
 /// Longer than anything here takes; only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub const CUBE: &str = include_str!("../../../../examples/guide/cube.yaml");
-pub const CUBE_SVC: &str = include_str!("../../../../examples/guide/cube-svc.yaml");
-pub const CUBE_SVC_SELF_MANAGED: &str =
+pub(crate) const CUBE: &str = include_str!("../../../../examples/guide/cube.yaml");
+pub(crate) const CUBE_SVC: &str = include_str!("../../../../examples/guide/cube-svc.yaml");
+pub(crate) const CUBE_SVC_SELF_MANAGED: &str =
     include_str!("../../../../examples/guide/cube-svc-self-managed.yaml");
 
 /// Annotation that names a user's load balancer.
-pub const LOAD_BALANCER_ID: &str = ecm_policy::annotations::keys::ID;
+pub(crate) const LOAD_BALANCER_ID: &str = ecm_policy::annotations::keys::ID;
 
 /// A sandbox, and what a user does in it.
-pub struct World {
-    pub sandbox: Sandbox,
-    pub client: Client,
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) client: Client,
 }
 
 impl World {
-    pub async fn start(seed: u64) -> Self {
+    pub(crate) async fn start(seed: u64) -> Self {
         let sandbox = Sandbox::start(Latency::fast(), seed).await.unwrap();
         let client = sandbox.client().await.unwrap();
         Self { sandbox, client }
     }
 
     /// Step 1 and 2 of the guide.
-    pub async fn deploy_and_annotate(&self) {
+    pub(crate) async fn deploy_and_annotate(&self) {
         self.sandbox.cluster.apply_yaml(&in_default(CUBE)).unwrap();
         for pool in POOLS {
             self.annotate_pool(&pool, placement(&pool)).await;
         }
     }
 
-    pub async fn annotate_pool(&self, pool: &Pool, annotations: Value) {
+    pub(crate) async fn annotate_pool(&self, pool: &Pool, annotations: Value) {
         let patch = json!({ "metadata": {
             "annotations": annotations,
             "labels": { "k8s-svc": "cube" },
@@ -59,14 +59,14 @@ impl World {
             .unwrap();
     }
 
-    pub fn apply(&self, manifest: &str) {
+    pub(crate) fn apply(&self, manifest: &str) {
         self.sandbox
             .cluster
             .apply_yaml(&in_default(manifest))
             .unwrap();
     }
 
-    pub async fn annotate_ps(&self, name: &str, key: &str, value: &str) {
+    pub(crate) async fn annotate_ps(&self, name: &str, key: &str, value: &str) {
         let patch = json!({ "metadata": { "annotations": { key: value } } });
         self.pool_services()
             .patch(name, &PatchParams::default(), &Patch::Merge(&patch))
@@ -74,7 +74,7 @@ impl World {
             .unwrap();
     }
 
-    pub async fn annotate_service(&self, key: &str, value: &str) {
+    pub(crate) async fn annotate_service(&self, key: &str, value: &str) {
         let patch = json!({ "metadata": { "annotations": { key: value } } });
         self.services()
             .patch("cube-svc", &PatchParams::default(), &Patch::Merge(&patch))
@@ -83,7 +83,7 @@ impl World {
     }
 
     /// Waits until the Service has this many addresses, and gives them.
-    pub async fn addresses(&self, count: usize) -> Vec<String> {
+    pub(crate) async fn addresses(&self, count: usize) -> Vec<String> {
         let service = self
             .wait(
                 self.services(),
@@ -98,7 +98,12 @@ impl World {
     }
 
     /// Waits until a condition of a PoolService has this reason, and gives its message.
-    pub async fn reason(&self, name: &str, kind: &'static str, reason: &'static str) -> String {
+    pub(crate) async fn reason(
+        &self,
+        name: &str,
+        kind: &'static str,
+        reason: &'static str,
+    ) -> String {
         let ps = self
             .wait(
                 self.pool_services(),
@@ -113,7 +118,7 @@ impl World {
     }
 
     /// Waits until an event of this reason stands, and gives its note.
-    pub async fn event(&self, reason: &str) -> String {
+    pub(crate) async fn event(&self, reason: &str) -> String {
         let api: Api<Event> = Api::namespaced(self.client.clone(), "default");
         let found = timeout(PATIENCE, async {
             loop {
@@ -132,7 +137,7 @@ impl World {
     }
 
     /// Deletes the Service and waits until it is gone.
-    pub async fn delete_service(&self) {
+    pub(crate) async fn delete_service(&self) {
         let service = self.services().get("cube-svc").await.unwrap();
         let uid = service.uid().unwrap();
         self.services()
@@ -155,13 +160,14 @@ impl World {
             + serde::de::DeserializeOwned
             + 'static,
     {
-        match timeout(PATIENCE, await_condition(api, name, condition)).await {
-            Ok(found) => found.unwrap(),
-            Err(_) => panic!(
-                "{name} did not come to the wanted state\n{}",
+        let Ok(found) = timeout(PATIENCE, await_condition(api, name, condition)).await else {
+            panic!(
+                "{name} did not come to the wanted state
+{}",
                 self.picture().await
-            ),
-        }
+            )
+        };
+        found.unwrap()
     }
 
     /// Everything that helps to see why a wait was in vain.
@@ -176,15 +182,12 @@ impl World {
         {
             text.push_str(&serde_json::to_string_pretty(&ps).unwrap());
         }
-        text.push_str(&format!(
-            "{:#?}",
-            self.sandbox.cloud.snapshot().load_balancers
-        ));
-        text
+        let cloud = self.sandbox.cloud.snapshot();
+        format!("{text}{:#?}", cloud.load_balancers)
     }
 
     /// What a GET of `http://address:port` answers.
-    pub async fn get(&self, address: &str, port: u16) -> String {
+    pub(crate) async fn get(&self, address: &str, port: u16) -> String {
         let real = self
             .sandbox
             .reach(address.parse().unwrap(), port)
@@ -201,7 +204,7 @@ impl World {
     }
 
     /// Names of everything in the cloud that the controller made.
-    pub fn managed(&self) -> Vec<String> {
+    pub(crate) fn managed(&self) -> Vec<String> {
         let snapshot = self.sandbox.cloud.snapshot();
         let elbs = snapshot.load_balancers.iter().map(|lb| lb.name.clone());
         let eips = snapshot.eips.iter().map(|eip| eip.name.clone());
@@ -210,25 +213,25 @@ impl World {
             .collect()
     }
 
-    pub fn services(&self) -> Api<Service> {
+    pub(crate) fn services(&self) -> Api<Service> {
         Api::namespaced(self.client.clone(), "default")
     }
 
-    pub fn pool_services(&self) -> Api<PoolService> {
+    pub(crate) fn pool_services(&self) -> Api<PoolService> {
         Api::namespaced(self.client.clone(), "default")
     }
 
-    pub fn pools(&self) -> Api<DynamicObject> {
+    pub(crate) fn pools(&self) -> Api<DynamicObject> {
         let resource = kube::core::ApiResource::erase::<NodePool>(&NodePoolVersion::V1Beta2);
         Api::all_with(self.client.clone(), &resource)
     }
 }
 
-pub fn pool_service(pool: &Pool) -> String {
+pub(crate) fn pool_service(pool: &Pool) -> String {
     format!("cube-svc-{}", pool.name)
 }
 
-pub fn placement(pool: &Pool) -> Value {
+pub(crate) fn placement(pool: &Pool) -> Value {
     json!({
         "alibabacloud.com/ens-region-id": pool.region,
         "alibabacloud.com/ens-network-id": pool.network,
@@ -258,7 +261,7 @@ fn condition(ps: &PoolService, kind: &str) -> Option<(String, String)> {
 }
 
 /// Whether an EIP is bound to the load balancer.
-pub fn has_eip(snapshot: &ens_sim::cloud::Snapshot, load_balancer: &str) -> bool {
+pub(crate) fn has_eip(snapshot: &ens_sim::cloud::Snapshot, load_balancer: &str) -> bool {
     let bound = snapshot.eips.iter().filter_map(|eip| eip.binding.as_ref());
     bound
         .into_iter()
