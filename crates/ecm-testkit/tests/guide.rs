@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "helpers of tests fail by panicking"
+    dead_code,
+    reason = "helpers of tests fail by panicking, and not every test uses all of them"
 )]
 
 mod common;

@@ -183,7 +183,7 @@ fn print(table: &Value) {
             .iter()
             .map(|(at, _)| match &row["cells"][*at] {
                 Value::String(text) => text.clone(),
-                Value::Null => "<none>".to_owned(),
+                Value::Null => String::new(),
                 other => other.to_string(),
             })
             .collect::<Vec<_>>()

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ecm_testkit::Sandbox;
 use ecm_testkit::sandbox::{POOLS, Pool};
 use ens_sim::cloud::Latency;
+use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -134,6 +135,16 @@ impl World {
             }
         });
         found.await.unwrap_or_else(|_| panic!("no event {reason}"))
+    }
+
+    /// Waits until the DaemonSet of the guide has a ready pod on every node.
+    pub(crate) async fn wait_for_pods(&self) {
+        let api: Api<DaemonSet> = Api::namespaced(self.client.clone(), "default");
+        self.wait(api, "cube", |ds: Option<&DaemonSet>| {
+            let status = ds.and_then(|ds| ds.status.as_ref());
+            status.is_some_and(|status| status.number_ready == 4)
+        })
+        .await;
     }
 
     /// Deletes the Service and waits until it is gone.
