@@ -1,24 +1,38 @@
 //! The official Python SDKs drive the simulator unmodified: `alibabacloud-ens20171110` signs V3, `aliyun-python-sdk-ens`
 //! signs V1. This keeps the simulator honest about the wire, independently of any client of ours.
 //!
-//! The interpreter is `ENS_SIM_PYTHON`, else `python3`. Without the SDKs these tests say so and pass, except under
-//! `CI=true`.
+//! `tests/official_sdks/run` installs the SDKs and runs this file. By itself it uses the interpreter `ENS_SIM_PYTHON`,
+//! else `python3`, and without the SDKs says so and passes, except under `CI=true`.
 
 use std::process::Command;
 
 use ens_sim::Simulator;
-use ens_sim::cloud::Latency;
+use ens_sim::cloud::{ApiError, Fault, FaultPlan, Latency};
 
 /// What a script exits with when the SDK cannot be imported.
 const NOT_INSTALLED: i32 = 77;
+/// Codes that a walk cannot bring about by itself: its second and later calls of DescribeVSwitches meet them in turn.
+const INJECTED: &[(u16, &str)] = &[
+    (400, "PROCESSING"),
+    (400, "NoPermission"),
+    (400, "ens.interface.error"),
+    (400, "IncorrectInstanceStatus"),
+    (400, "IncorrectEipIpStatus"),
+    (400, "InvalidUnAssociation.UnAssociateStandbyEipFist"),
+    (400, "SaleControl.VerificationFailed"),
+    (400, "StockNotEnough"),
+    (403, "Forbidden.RAM"),
+    (503, "ServiceUnavailable"),
+    (500, "InternalError"),
+];
 
 #[test]
-fn the_v3_sdk_walks_the_guides_path() -> anyhow::Result<()> {
+fn the_v3_sdk_buys_reads_changes_releases_and_meets_every_error() -> anyhow::Result<()> {
     drive("v3.py", "alibabacloud-ens20171110")
 }
 
 #[test]
-fn the_v1_sdk_walks_the_guides_path() -> anyhow::Result<()> {
+fn the_v1_sdk_buys_reads_changes_releases_and_meets_every_error() -> anyhow::Result<()> {
     drive("v1.py", "aliyun-python-sdk-ens")
 }
 
@@ -29,6 +43,7 @@ fn drive(script: &str, package: &str) -> anyhow::Result<()> {
     let start = Simulator::builder()
         .credentials("testid", "testsecret")
         .latency(Latency::instant())
+        .faults(injected())
         .start();
     let simulator = runtime.block_on(start)?;
     let endpoint = simulator.endpoint();
@@ -58,9 +73,18 @@ fn drive(script: &str, package: &str) -> anyhow::Result<()> {
     let journal = simulator.journal();
     assert_eq!(
         (journal.purchases.len(), journal.leaks().count()),
-        (2, 0),
-        "an ELB and an EIP, both released"
+        (3, 0),
+        "an ELB and two EIPs, all released"
     );
     runtime.block_on(simulator.shutdown());
     Ok(())
+}
+
+fn injected() -> FaultPlan {
+    (2..)
+        .zip(INJECTED)
+        .fold(FaultPlan::default(), |plan, (nth, (status, code))| {
+            let error = ApiError::new(*status, *code, "put into the fault plan");
+            plan.at("DescribeVSwitches", nth, Fault::Refuse(error))
+        })
 }

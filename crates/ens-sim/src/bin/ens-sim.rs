@@ -1,4 +1,5 @@
 //! A simulated ENS as a program: `ens-sim --listen 127.0.0.1:18080`. It starts with the world of the user guide.
+#![forbid(unsafe_code)]
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};

@@ -168,6 +168,7 @@ impl Cloud {
             journal: &mut self.journal,
             rng: &mut self.rng,
             eip_addresses: &mut self.eip_addresses,
+            forwarding: &self.forwarding,
             next_eip: &mut self.next_eip,
         };
         (action.run)(&mut scope, &args)

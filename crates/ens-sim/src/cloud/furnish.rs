@@ -141,6 +141,7 @@ fn add_instance(state: &mut State, given: &WorldInstance) -> Result<(), WorldErr
         network: vswitch.network,
         vswitch: vswitch.id,
         private_ip,
+        tags: BTreeMap::new(),
         reach: None,
         status: given.status,
     };

@@ -78,6 +78,8 @@ pub struct Instance {
     pub vswitch: String,
     /// Address in the vSwitch.
     pub private_ip: Ipv4Addr,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
     /// Where the data plane reaches it: a loopback address of this machine. `None`: it cannot be reached.
     pub reach: Option<Ipv4Addr>,
     /// Running, Stopped or Expired.

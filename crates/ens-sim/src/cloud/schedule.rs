@@ -13,14 +13,14 @@ use crate::time::Timestamp;
 
 /// What forwarding remembers between flows.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Forwarding {
+pub(crate) struct Forwarding {
     pub(super) listeners: BTreeMap<(String, ListenerKey), Memory>,
     pub(super) unhealthy: BTreeSet<HealthKey>,
 }
 
 /// What one listener remembers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     turn: usize,
     credit: BTreeMap<String, i64>,
     pub(super) open: BTreeMap<String, u64>,
@@ -28,6 +28,12 @@ pub(super) struct Memory {
 }
 
 impl Forwarding {
+    /// How many flows of a listener are open.
+    pub(super) fn open(&self, id: &str, key: ListenerKey) -> u64 {
+        let memory = self.listeners.get(&(id.to_owned(), key));
+        memory.map_or(0, |memory| memory.open.values().sum())
+    }
+
     pub(super) fn forget_listener(&mut self, id: &str, key: ListenerKey) {
         self.listeners.remove(&(id.to_owned(), key));
         self.unhealthy

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use super::error::ApiError;
 use super::journal::{Double, Journal, Paid, Purchase};
 use super::resource::{EipStatus, Life, LoadBalancer, Origin, Region};
+use super::schedule::Forwarding;
 use super::transitions::{Pending, Transition};
 use super::{Config, State};
 use crate::time::Timestamp;
@@ -23,6 +24,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) journal: &'a mut Journal,
     pub(crate) rng: &'a mut fastrand::Rng,
     pub(crate) eip_addresses: &'a mut BTreeSet<Ipv4Addr>,
+    pub(crate) forwarding: &'a Forwarding,
     pub(crate) next_eip: &'a mut u32,
 }
 

@@ -7,7 +7,9 @@ mod eips;
 mod listener_settings;
 mod listeners;
 mod load_balancers;
+mod monitors;
 mod networks;
+mod tags;
 
 use serde_json::Value;
 
@@ -37,6 +39,8 @@ pub(crate) fn find(name: &str, switches: &Switches) -> Result<&'static Action, A
         backends::ACTIONS,
         eips::ACTIONS,
         networks::ACTIONS,
+        tags::ACTIONS,
+        monitors::ACTIONS,
     ]
     .into_iter()
     .flatten()

@@ -23,7 +23,6 @@ const FOREIGN_FILTERS: &[&str] = &[
     "InstanceType",
     "SecurityGroupId",
     "ServiceStatus",
-    "Tags",
     "VpdId",
     "VpdVSwitchId",
 ];
@@ -304,6 +303,7 @@ fn instances(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> 
     let (number, size) = args.paging(10, 1, 100)?;
     let ids = json_texts(args, "InstanceIds")?;
     let regions = json_texts(args, "EnsRegionIds")?;
+    let tags = json_tags(args)?;
     let filter = scope.config.switches.name_filter;
     let foreign = FOREIGN_FILTERS.iter().any(|name| args.text(name).is_some());
     let found: Vec<Value> = scope
@@ -325,6 +325,10 @@ fn instances(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> 
                 && equals(args.text("NetworkId"), &instance.network)
                 && equals(args.text("VSwitchId"), &instance.vswitch)
                 && equals(args.text("Status"), &format!("{:?}", instance.status))
+                && tags.iter().all(|(key, value)| {
+                    let own = instance.tags.get(key);
+                    own.is_some_and(|own| value.as_ref().is_none_or(|value| value == own))
+                })
                 && args.text("SearchKey").is_none_or(|key| {
                     [&instance.id, &instance.name, &ip]
                         .iter()
@@ -361,6 +365,17 @@ fn instance_row(instance: &Instance) -> Value {
         "SecurityGroupIds": { "SecurityGroupId": [] },
         "Status": format!("{:?}", instance.status),
     })
+}
+
+/// The tags of a JSON array of objects with a Key and, where it matters, a Value.
+fn json_tags(args: &Args<'_>) -> Result<Vec<(String, Option<String>)>, ApiError> {
+    let elements = args.json_array("Tags")?.unwrap_or_default();
+    let text = |element: &Value, name| element.get(name).and_then(Value::as_str).map(str::to_owned);
+    let tags: Option<Vec<_>> = elements
+        .iter()
+        .map(|element| Some((text(element, "Key")?, text(element, "Value"))))
+        .collect();
+    tags.ok_or_else(|| ApiError::invalid("Tags", "each element needs a Key"))
 }
 
 /// A JSON array of at most 100 texts in one parameter.

@@ -8,6 +8,7 @@ mod limits;
 mod listeners;
 mod load_balancers;
 mod reads;
+mod tags_and_monitors;
 
 use std::time::Duration;
 
@@ -71,6 +72,7 @@ impl Run {
             "DescribeLoadBalancers",
             "DescribeLoadBalancerSpec",
             "DescribeRegionIsps",
+            "DescribeLoadBalancerListenMonitor",
         ];
         let request = Request {
             account: self.cloud.config().account.clone(),
