@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod codegen;
+mod sdk_parity;
 mod tidy;
 mod workspace;
 
@@ -13,6 +14,8 @@ use clap::Parser;
 enum Command {
     /// Write the files that follow from the code: deploy/ and the reference of annotations.
     Codegen(codegen::Args),
+    /// Compare what ens-openapi sends with what the official Python SDKs send.
+    SdkParity,
     /// Check what no compiler checks: who uses whom, leftovers, white space.
     Tidy,
 }
@@ -20,6 +23,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Codegen(args) => codegen::run(&args),
+        Command::SdkParity => sdk_parity::run(),
         Command::Tidy => tidy::run(),
     }
 }

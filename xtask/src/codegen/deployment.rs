@@ -35,7 +35,7 @@ pub(super) fn document() -> Result<String> {
         },
         spec: DeploymentSpec {
             replicas: Some(1),
-            // Two at once would be safe, because one leads, but the second would only wait.
+            // There is no leader election yet: two at once would both write to the cloud.
             strategy: Some(DeploymentStrategy {
                 type_: Some("Recreate".to_owned()),
                 ..DeploymentStrategy::default()

@@ -102,12 +102,6 @@ fn system_rules() -> Vec<PolicyRule> {
             resource_names: Some(vec![keys::CLUSTER_PROFILE.to_owned()]),
             ..rule("", &["configmaps"], &["get"])
         },
-        // Leader election.
-        rule(
-            "coordination.k8s.io",
-            &["leases"],
-            &["get", "create", "update"],
-        ),
     ]
 }
 
