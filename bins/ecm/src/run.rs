@@ -9,10 +9,15 @@ use anyhow::{Context as _, Result};
 use clap::{Args as ClapArgs, ValueEnum};
 use ecm_reconciler::leader::Leadership;
 use ecm_reconciler::{Controllers, identity};
-use ens_openapi::EnvironmentCredentials;
+use ens_openapi::HyperTransport;
+use ens_openapi::credentials::{CredentialChain, CredentialsIo};
+use ens_openapi::rate_limit::RateLimiter;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use poolservice_api::keys;
 use tokio_util::sync::CancellationToken;
+
+/// Share of the published rates that this program takes.
+const SHARE_OF_RATES: f64 = 0.5;
 
 /// Flags of `ecm run`.
 #[derive(Debug, ClapArgs)]
@@ -61,11 +66,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     log_to_stderr("info");
     let kube = kube_client(args.kubeconfig.as_ref()).await?;
     let leadership = Leadership::sole_replica();
-    let ens = ens_client(
-        EnvironmentCredentials::of_this_process(),
-        args.ens_endpoint.as_deref(),
-        &leadership,
-    )?;
+    let ens = ens_client(args.ens_endpoint.as_deref(), &leadership)?;
     tracing::info!(endpoint = %ens.endpoint(), "cloud");
     let identity = identity::discover(kube.clone(), args.load_balancer_class, args.cluster_id)
         .await
@@ -100,21 +101,19 @@ async fn kube_client(kubeconfig: Option<&PathBuf>) -> Result<kube::Client> {
     kube::Client::try_from(config).context("connecting to the cluster")
 }
 
-/// A client of the cloud that asks for leadership before every write.
-fn ens_client(
-    credentials: impl ens_openapi::credentials::ProvideCredentials + 'static,
-    endpoint: Option<&str>,
-    leadership: &Leadership,
-) -> Result<ens_openapi::Client> {
+/// A client of the cloud that asks for leadership before every write and keeps to half of the
+/// published rates: they are the account's, and others use it too (behaviour 11.2).
+fn ens_client(endpoint: Option<&str>, leadership: &Leadership) -> Result<ens_openapi::Client> {
+    let transport = HyperTransport::new().context("setting up TLS")?;
+    let credentials = CredentialChain::official(&CredentialsIo::of_this_process(transport));
     let mut builder = ens_openapi::Client::builder(credentials)
         .user_agent_suffix(concat!("ecm/", env!("CARGO_PKG_VERSION")))
+        .rate_limiter(Arc::new(RateLimiter::with_share(SHARE_OF_RATES)))
         .before_send(leadership.before_send());
     if let Some(endpoint) = endpoint {
         builder = builder.endpoint(endpoint);
     }
-    builder
-        .build()
-        .context("setting up the client of the cloud")
+    builder.build().context("setting up the client of the cloud")
 }
 
 /// Logs to standard error, `RUST_LOG` deciding what.

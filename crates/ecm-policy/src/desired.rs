@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::annotations::{self, AddressType, DeletionPolicy, Fault, Setting, UnknownKey};
 use crate::backends;
 use crate::conditions::{ConditionType, Reason, Refusal};
+use crate::ledger;
 use crate::listeners;
 use crate::naming::StackName;
-use crate::placement::{self, PlacementRequest};
+use crate::placement::{self, PlacementFault, PlacementRequest};
 use crate::snapshot::{Identity, PoolService, Service, Snapshot};
 use poolservice_api::keys;
 
@@ -51,6 +52,9 @@ pub struct Stack {
     pub force_override_listeners: bool,
     /// Whether a load balancer or EIP that bears our name is taken over.
     pub adopt: bool,
+    /// What was asked for and cannot be done. Before creation nothing is created; afterwards what
+    /// stands goes on serving.
+    pub refusals: Vec<Refusal>,
     /// Annotations that cannot be used. Before creation nothing is created; afterwards those
     /// settings keep the values that the cloud has.
     pub faults: Vec<Fault>,
@@ -156,20 +160,9 @@ pub fn desired(snapshot: &Snapshot, identity: &Identity, now: i64) -> Desired {
     let placement = match placement::from_annotations(&pool.name, &pool.annotations) {
         Ok(placement) => Some(placement),
         Err(fault) => {
-            let mut message = fault.to_string();
-            for unknown in placement::unknown_keys(&pool.annotations) {
-                let _ = write!(
-                    message,
-                    "; nobody reads {}: did you mean {}?",
-                    unknown.key, unknown.nearest
-                );
-            }
-            refusals.push(Refusal::new(
-                ConditionType::Accepted,
-                fault.reason(),
-                message,
-            ));
-            None
+            refusals.push(misplaced(&fault, &pool.annotations));
+            // What stands needs the pool no more: the ledger says where it is.
+            recorded_placement(ps)
         }
     };
     refusals.extend(source_ranges(service));
@@ -185,10 +178,11 @@ pub fn desired(snapshot: &Snapshot, identity: &Identity, now: i64) -> Desired {
             ),
         ));
     }
-    if settings.paused_by(&pool.annotations) {
+    let is_paused = settings.paused_by(&pool.annotations);
+    if is_paused {
         refusals.push(paused());
     }
-    let (Some(placement), true) = (placement, refusals.is_empty()) else {
+    let (Some(placement), false) = (placement, is_paused) else {
         return Desired::Hold(refusals);
     };
     let name = StackName {
@@ -231,6 +225,7 @@ pub fn desired(snapshot: &Snapshot, identity: &Identity, now: i64) -> Desired {
         held_by_others: snapshot.held_by_others.iter().cloned().collect(),
         force_override_listeners: settings.force_override_listeners,
         adopt: settings.adopt,
+        refusals,
         faults: parsed.faults,
         notices,
         name,
@@ -262,6 +257,27 @@ fn paused() -> Refusal {
 }
 
 /// A security expectation that cannot be met is refused, not dropped (behaviour 6.4).
+fn misplaced(fault: &PlacementFault, annotations: &BTreeMap<String, String>) -> Refusal {
+    let mut message = fault.to_string();
+    for unknown in placement::unknown_keys(annotations) {
+        let UnknownKey { key, nearest } = unknown;
+        // Writing to a String does not fail.
+        let _ = write!(message, "; nobody reads {key}: did you mean {nearest}?");
+    }
+    Refusal::new(ConditionType::Accepted, fault.reason(), message)
+}
+
+/// Where the resources of a PoolService are, by its ledger.
+fn recorded_placement(ps: &PoolService) -> Option<PlacementRequest> {
+    let annotation = ps.annotations.get(keys::LEDGER).map(String::as_str);
+    let state = ledger::read(annotation, &ps.uid, ps.has_finalizer);
+    state.current().map(|ledger| PlacementRequest {
+        region: ledger.placement.region.clone(),
+        network: ledger.placement.network.clone(),
+        vswitches: vec![ledger.placement.vswitch.clone()],
+    })
+}
+
 fn source_ranges(service: &Service) -> Option<Refusal> {
     (!service.source_ranges.is_empty()).then(|| {
         Refusal::new(

@@ -571,9 +571,24 @@ fn announcement(step: &Step, outcome: &Outcome) -> Option<(Reason, String)> {
             | Step::SetWeights { .. }
             | Step::ActivateLoadBalancer { .. },
             Outcome::Changed,
-        ) => Some((Reason::Updated, format!("did {step}"))),
+        ) => Some((Reason::Updated, past(step))),
         _ => None,
     }
+}
+
+/// A step as something that was done.
+fn past(step: &Step) -> String {
+    let text = step.to_string();
+    let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
+    let done = match verb {
+        "attach" => "attached",
+        "detach" => "detached",
+        "create" => "created",
+        "change" => "changed",
+        "delete" => "deleted",
+        same => same,
+    };
+    format!("{done} {rest}")
 }
 
 fn notice_event(notice: &Notice) -> (Reason, String) {

@@ -156,7 +156,16 @@ async fn a_misspelt_pool_annotation_is_named_and_the_other_pool_serves() {
     assert_eq!(world.addresses(1).await.len(), 1, "the other pool goes on");
 
     world.annotate_pool(&POOLS[0], placement(&POOLS[0])).await;
-    world.addresses(2).await;
+    let both = world.addresses(2).await;
+
+    // What stands needs the annotations no more: losing one is told, and nothing is lost.
+    let lost = json!({ "alibabacloud.com/ens-region-id": null });
+    world.annotate_pool(&POOLS[0], lost).await;
+    world.reason(&pool_service(&POOLS[0]), "Accepted", "PlacementMissing").await;
+    assert_eq!(world.addresses(2).await, both);
+    for address in &both {
+        assert!(world.get(address, 80).await.starts_with("HTTP/1.1 200"));
+    }
     running.stop().await.unwrap();
     world.sandbox.shutdown().await;
 }

@@ -39,12 +39,16 @@ pub(super) fn plan(
     let is_unused = |record: &Record| record.id.is_none() && record.intent.is_none();
     let untouched =
         ledger.is_none_or(|l| is_unused(&l.load_balancer) && l.eip.as_ref().is_none_or(is_unused));
-    if untouched && !stack.faults.is_empty() {
+    if untouched && (!stack.faults.is_empty() || !stack.refusals.is_empty()) {
+        let reason = stack
+            .refusals
+            .first()
+            .map_or(Reason::InvalidAnnotation, |r| r.reason);
         plan.report.conditions.set(
             ConditionType::LoadBalancerReady,
             Status::False,
-            Reason::InvalidAnnotation,
-            "nothing is created before the annotations are right",
+            reason,
+            "nothing is created before what is asked for can be done",
         );
         return plan;
     }
@@ -454,7 +458,7 @@ fn adjust(
                 format!("{id} does not exist in region {}", stack.placement.region),
             );
             if *confirmed {
-                plan.report.conditions.refuse(&refusal);
+                refuse_load_balancer(&refusal, plan);
                 plan.report.addresses = Addresses::Withdraw;
                 plan.wait(Wait::Seconds(RETRY_REFUSED));
             } else {
@@ -465,7 +469,7 @@ fn adjust(
         Presence::Present(found) => found,
     };
     if let Some(refusal) = misplaced(stack, found, cx.identity) {
-        plan.report.conditions.refuse(&refusal);
+        refuse_load_balancer(&refusal, plan);
         plan.wait(Wait::Seconds(RETRY_REFUSED));
         return;
     }
@@ -515,6 +519,19 @@ fn adjust(
     if before != Some(&ledger) {
         plan.ledger = Some(ledger);
     }
+}
+
+/// What a user named cannot be used: it was asked for in vain, and there is no load balancer.
+fn refuse_load_balancer(refusal: &Refusal, plan: &mut Plan) {
+    let conditions = &mut plan.report.conditions;
+    conditions.refuse(refusal);
+    let message = refusal.message.clone();
+    conditions.set(
+        ConditionType::LoadBalancerReady,
+        Status::False,
+        refusal.reason,
+        message,
+    );
 }
 
 /// Why a user's load balancer cannot be used.
@@ -866,6 +883,9 @@ fn immutable(plan: &mut Plan, what: &str, stays: &str, cx: &Context<'_>) {
 }
 
 fn refuse_faults(stack: &Stack, plan: &mut Plan) {
+    for refusal in &stack.refusals {
+        plan.report.conditions.refuse(refusal);
+    }
     for fault in &stack.faults {
         plan.report.conditions.refuse(&Refusal::new(
             ConditionType::Accepted,
