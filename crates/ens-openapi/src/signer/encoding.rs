@@ -27,7 +27,9 @@ impl CanonicalQuery {
         let mut params: Vec<_> = params.into_iter().collect();
         // By the plain names, as the official SDKs sort: encoding would change the order of some.
         params.sort_unstable();
-        let mut text = String::new();
+        // Room for a few encoded characters in each; more than that makes it grow.
+        let size = |(name, value): &(&str, &str)| name.len() + value.len() + value.len() / 2 + 8;
+        let mut text = String::with_capacity(params.iter().map(size).sum());
         for (name, value) in params {
             if !text.is_empty() {
                 text.push('&');

@@ -10,7 +10,6 @@ use sha1::Sha1;
 
 use super::{CanonicalQuery, Unsigned, percent_encode, timestamp};
 use crate::credentials::{Credentials, Secret};
-use crate::params::Params;
 
 /// Signs a request and gives the whole query to send, signature included. The host is not signed.
 ///
@@ -21,35 +20,27 @@ pub fn sign(
     time: DateTime<Utc>,
     nonce: &str,
 ) -> SignedQuery {
-    let params = common_params(request, credentials, time, nonce);
-    let query = CanonicalQuery::new(&params);
+    let timestamp = timestamp(time);
+    let mut common = vec![
+        ("AccessKeyId", credentials.access_key_id.as_str()),
+        ("Action", request.action),
+        // XML is what the API gives when nothing is said.
+        ("Format", "JSON"),
+        ("SignatureMethod", "HMAC-SHA1"),
+        ("SignatureNonce", nonce),
+        ("SignatureVersion", "1.0"),
+        ("Timestamp", &timestamp),
+        ("Version", request.version),
+    ];
+    if let Some(token) = &credentials.security_token {
+        common.push(("SecurityToken", token.expose()));
+    }
+    // A parameter of the action cannot take the place of a common one.
+    let is_common = |name: &str| common.iter().any(|(known, _)| *known == name);
+    let own = request.params.iter().filter(|(name, _)| !is_common(name));
+    let query = CanonicalQuery::new(own.chain(common.iter().copied()));
     let signature = StringToSign::new(request.method, &query).sign(&credentials.access_key_secret);
     SignedQuery(format!("{query}&Signature={}", percent_encode(&signature)))
-}
-
-/// The parameters of the action and the common ones, all of which are signed. The answer is asked for in JSON; XML is
-/// what the API gives when nothing is said.
-fn common_params(
-    request: &Unsigned<'_>,
-    credentials: &Credentials,
-    time: DateTime<Utc>,
-    nonce: &str,
-) -> Params {
-    let mut params = request
-        .params
-        .clone()
-        .with("AccessKeyId", &credentials.access_key_id)
-        .with("Action", request.action)
-        .with("Format", "JSON")
-        .with("SignatureMethod", "HMAC-SHA1")
-        .with("SignatureNonce", nonce)
-        .with("SignatureVersion", "1.0")
-        .with("Timestamp", &timestamp(time))
-        .with("Version", request.version);
-    if let Some(token) = &credentials.security_token {
-        params.set("SecurityToken", token.expose());
-    }
-    params
 }
 
 /// A query with its signature. It contains the security token of temporary credentials: do not log it.
@@ -114,8 +105,36 @@ fn hmac_sha1(key: &Secret, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::params::Params;
 
     /// Vectors of alibaba-cloud-sdk-go, `sdk/auth/signers/algorithms_test.go`.
+    #[test]
+    fn a_parameter_cannot_take_the_place_of_a_common_one() {
+        let params = Params::new()
+            .with("Action", "DeleteLoadBalancer")
+            .with("A", "1");
+        let request = Unsigned {
+            method: "POST",
+            host: "h",
+            action: "DescribeNetworks",
+            version: "v",
+            params: &params,
+        };
+        let signed = sign(
+            &request,
+            &Credentials::new("id", "secret"),
+            DateTime::UNIX_EPOCH,
+            "n",
+        );
+        assert!(
+            signed
+                .as_str()
+                .starts_with("A=1&AccessKeyId=id&Action=DescribeNetworks&Format=JSON&"),
+            "{}",
+            signed.as_str()
+        );
+    }
+
     #[test]
     fn hmac_sha1_is_that_of_the_official_sdk() {
         assert_eq!(

@@ -1,6 +1,7 @@
 //! ACS3-HMAC-SHA256: the signature stands in the Authorization header.
 
-use std::fmt::{self, Write as _};
+use std::borrow::Cow;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
@@ -14,6 +15,10 @@ pub const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
 /// Path of RPC-style products, such as ENS.
 const PATH: &str = "/";
+
+/// [`hex_sha256`] of nothing: parameters travel in the query, so that bodies are empty.
+pub const EMPTY_PAYLOAD_HASH: &str =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// A signed request: what has to be added to it, and the stages that led there.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,22 +52,22 @@ pub fn sign(
     nonce: &str,
 ) -> Signed {
     let query = CanonicalQuery::new(request.params);
-    let payload_hash = hex_sha256(b"");
-    let mut headers = vec![
+    let mut headers = Vec::with_capacity(8);
+    headers.extend([
         ("host", request.host.to_owned()),
         ("x-acs-action", request.action.to_owned()),
-        ("x-acs-content-sha256", payload_hash.clone()),
+        ("x-acs-content-sha256", EMPTY_PAYLOAD_HASH.to_owned()),
         ("x-acs-date", timestamp(time)),
         ("x-acs-signature-nonce", nonce.to_owned()),
         ("x-acs-version", request.version.to_owned()),
-    ];
+    ]);
     if let Some(token) = &credentials.security_token {
         headers.push(("x-acs-accesskey-id", credentials.access_key_id.clone()));
         headers.push(("x-acs-security-token", token.expose().to_owned()));
+        headers.sort_unstable();
     }
-    headers.sort_unstable();
     let signed = headers.iter().map(|(name, value)| (*name, value.as_str()));
-    let canonical = CanonicalRequest::new(request.method, PATH, &query, signed, &payload_hash);
+    let canonical = CanonicalRequest::new(request.method, PATH, &query, signed, EMPTY_PAYLOAD_HASH);
     let signature = StringToSign::new(&canonical).sign(&credentials.access_key_secret);
     let authorization = authorization(&credentials.access_key_id, &canonical, &signature);
     Signed {
@@ -99,16 +104,23 @@ impl CanonicalRequest {
         headers: impl IntoIterator<Item = (&'a str, &'a str)>,
         payload_hash: &str,
     ) -> Self {
-        let mut signed: Vec<(String, &str)> = headers
+        let mut signed: Vec<(Cow<'a, str>, &str)> = headers
             .into_iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim()))
+            .map(|(name, value)| (lower_case(name), value.trim()))
             .filter(|(name, _)| {
                 name == "host" || name == "content-type" || name.starts_with("x-acs-")
             })
             .collect();
         signed.sort_unstable();
-        let mut text = format!("{method}\n{path}\n{query}\n");
-        let mut signed_headers = String::new();
+        let names: usize = signed.iter().map(|(name, _)| name.len() + 1).sum();
+        let values: usize = signed.iter().map(|(_, value)| value.len() + 1).sum();
+        let line = method.len() + path.len() + query.as_str().len() + 3;
+        let mut text = String::with_capacity(line + 2 * names + values + payload_hash.len() + 2);
+        for part in [method, path, query.as_str()] {
+            text.push_str(part);
+            text.push('\n');
+        }
+        let mut signed_headers = String::with_capacity(names);
         let mut last: Option<&str> = None;
         for (name, value) in &signed {
             if last == Some(name) {
@@ -195,11 +207,43 @@ pub fn hex_sha256(bytes: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Half a byte is always within the digits.
+        text.push(DIGITS[usize::from(byte >> 4)]);
+        text.push(DIGITS[usize::from(byte & 0xf)]);
+    }
+    text
+}
+
+/// The name in lower case; it mostly is already.
+fn lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_hash_of_an_empty_body_is_what_is_written_down() {
+        assert_eq!(EMPTY_PAYLOAD_HASH, hex_sha256(b""));
+    }
+
+    proptest! {
+        #[test]
+        fn hex_digits_are_those_of_the_standard_library(bytes in any::<Vec<u8>>()) {
+            let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            prop_assert_eq!(hex(&bytes), digits.concat());
+        }
+    }
 }
