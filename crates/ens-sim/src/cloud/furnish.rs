@@ -94,6 +94,7 @@ impl Cloud {
             listeners: BTreeMap::new(),
             backends: Vec::new(),
         };
+        state.addresses.insert(address);
         state.load_balancers.insert(given.id.clone(), balancer);
         let Some(id) = &given.eip else { return Ok(()) };
         let address = next_address(
@@ -145,6 +146,7 @@ fn add_instance(state: &mut State, given: &WorldInstance) -> Result<(), WorldErr
         reach: None,
         status: given.status,
     };
+    state.addresses.insert(private_ip);
     state.instances.insert(given.id.clone(), instance);
     Ok(())
 }

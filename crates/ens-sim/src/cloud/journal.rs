@@ -1,6 +1,6 @@
 //! A record of money and harm: what was asked, what it cost, and whose things it touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -101,6 +101,12 @@ pub struct Journal {
     pub doubles: Vec<Double>,
     /// Foreign resources that were changed.
     pub foreign_touches: Vec<ForeignTouch>,
+    /// Where in `purchases` each id is.
+    #[serde(skip)]
+    by_id: BTreeMap<String, usize>,
+    /// Ids of what is not gone, by the kind, region and name it was made with.
+    #[serde(skip)]
+    alive: BTreeMap<(Paid, String, String), BTreeSet<String>>,
     calls_seen: u64,
     by_action: BTreeMap<String, u64>,
 }
@@ -140,8 +146,32 @@ impl Journal {
         self.calls.push(call);
     }
 
+    pub(crate) fn bought(&mut self, purchase: Purchase) {
+        self.by_id.insert(purchase.id.clone(), self.purchases.len());
+        self.alive
+            .entry(made_as(&purchase))
+            .or_default()
+            .insert(purchase.id.clone());
+        self.purchases.push(purchase);
+    }
+
+    /// What was made with a name and is not gone.
+    pub(crate) fn alive(
+        &self,
+        kind: Paid,
+        region: &str,
+        name: &str,
+    ) -> impl Iterator<Item = &String> {
+        let key = (kind, region.to_owned(), name.to_owned());
+        self.alive.get(&key).into_iter().flatten()
+    }
+
     pub(crate) fn released(&mut self, id: &str, request_id: &str, at: Timestamp) {
-        if let Some(purchase) = self.purchases.iter_mut().find(|purchase| purchase.id == id) {
+        let found = self.by_id.get(id).copied();
+        if let Some(purchase) = found.and_then(|index| self.purchases.get_mut(index)) {
+            if let Some(ids) = self.alive.get_mut(&made_as(purchase)) {
+                ids.remove(id);
+            }
             purchase.released_by = Some(request_id.to_owned());
             purchase.released_at = Some(at);
         }
@@ -155,4 +185,11 @@ impl Journal {
             at,
         });
     }
+}
+
+fn made_as(purchase: &Purchase) -> (Paid, String, String) {
+    let Purchase {
+        kind, region, name, ..
+    } = purchase;
+    (*kind, region.clone(), name.clone())
 }

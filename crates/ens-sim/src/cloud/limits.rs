@@ -46,9 +46,14 @@ impl Quotas {
 }
 
 /// Refuses when `used` has reached `limit`. The public documents name no quota code; this one is of the usual form.
-pub(crate) fn check_quota(what: &str, used: usize, limit: Option<usize>) -> Result<(), ApiError> {
+/// Nothing is counted where there is no limit.
+pub(crate) fn check_quota(
+    what: &str,
+    used: impl FnOnce() -> usize,
+    limit: Option<usize>,
+) -> Result<(), ApiError> {
     match limit {
-        Some(limit) if used >= limit => {
+        Some(limit) if used() >= limit => {
             let message = format!("The quota of {limit} {what} is used up.");
             Err(ApiError::new(400, format!("QuotaExceeded.{what}"), message))
         }

@@ -136,6 +136,8 @@ pub(crate) struct State {
     pub(crate) instances: BTreeMap<String, Instance>,
     pub(crate) load_balancers: BTreeMap<String, LoadBalancer>,
     pub(crate) eips: BTreeMap<String, Eip>,
+    /// Private addresses that instances and ELBs have.
+    pub(crate) addresses: BTreeSet<Ipv4Addr>,
     /// ClientTokens by action and token.
     pub(crate) tokens: BTreeMap<(&'static str, String), Token>,
     /// Released ones that lists still show, with the instant from which they do not.

@@ -67,7 +67,7 @@ impl Scope<'_> {
                 request_id: self.request_id.to_owned(),
             });
         }
-        self.journal.purchases.push(Purchase {
+        self.journal.bought(Purchase {
             kind,
             id: id.to_owned(),
             name: name.to_owned(),
@@ -83,38 +83,39 @@ impl Scope<'_> {
         if name.is_empty() {
             return None;
         }
-        let made_as = |id: &str| {
-            self.journal
-                .purchases
-                .iter()
-                .any(|made| made.id == id && made.name == name)
-        };
-        let hit = |id: &str, now: &str, place: &str| {
-            id != new && place == region && (now == name || made_as(id))
-        };
-        match kind {
+        let made = self.journal.alive(kind, region, name);
+        let mut made = made.filter(|id| *id != new && self.stays(kind, id));
+        let named = || match kind {
             Paid::LoadBalancer => {
-                let alive = self
-                    .state
-                    .load_balancers
-                    .values()
-                    .filter(|balancer| balancer.life != Life::Releasing);
-                alive
-                    .map(|b| (&b.id, &b.name, &b.region))
-                    .find(|(id, now, place)| hit(id, now, place))
+                let mut all = self.state.load_balancers.values();
+                all.find(|b| {
+                    b.name == name && b.region == region && b.id != new && self.stays(kind, &b.id)
+                })
+                .map(|balancer| &balancer.id)
             }
             Paid::Eip => {
-                let alive = self
-                    .state
-                    .eips
-                    .values()
-                    .filter(|eip| eip.status != EipStatus::Releasing);
-                alive
-                    .map(|e| (&e.id, &e.name, &e.region))
-                    .find(|(id, now, place)| hit(id, now, place))
+                let mut all = self.state.eips.values();
+                all.find(|e| {
+                    e.name == name && e.region == region && e.id != new && self.stays(kind, &e.id)
+                })
+                .map(|eip| &eip.id)
+            }
+        };
+        made.next().or_else(named).cloned()
+    }
+
+    /// Whether a resource of the caller's is there and not being released.
+    fn stays(&self, kind: Paid, id: &str) -> bool {
+        match kind {
+            Paid::LoadBalancer => {
+                let found = self.state.load_balancers.get(id);
+                found.is_some_and(|balancer| balancer.life != Life::Releasing)
+            }
+            Paid::Eip => {
+                let found = self.state.eips.get(id);
+                found.is_some_and(|eip| eip.status != EipStatus::Releasing)
             }
         }
-        .map(|(id, _, _)| id.clone())
     }
 
     /// Notes a change of something that a person owns.

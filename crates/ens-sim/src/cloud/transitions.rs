@@ -128,6 +128,7 @@ impl Cloud {
             return;
         };
         if let Some(balancer) = state.load_balancers.remove(id) {
+            state.addresses.remove(&balancer.address);
             self.forwarding.forget_load_balancer(id);
             for eip in state
                 .eips
@@ -180,14 +181,5 @@ pub(crate) fn free_address(state: &State, vswitch: &VSwitch) -> Option<Ipv4Addr>
     let size = 1_u32.checked_shl(32 - u32::from(vswitch.prefix))?;
     (10..size.saturating_sub(1))
         .map(|offset| Ipv4Addr::from_bits(vswitch.base.to_bits() + offset))
-        .find(|address| {
-            !state
-                .instances
-                .values()
-                .any(|instance| instance.private_ip == *address)
-                && !state
-                    .load_balancers
-                    .values()
-                    .any(|balancer| balancer.address == *address)
-        })
+        .find(|address| !state.addresses.contains(address))
 }

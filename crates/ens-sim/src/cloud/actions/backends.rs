@@ -83,7 +83,7 @@ fn add(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
         .cloned()
         .collect();
     if let Some(last) = new.len().checked_sub(1) {
-        check_quota("BackendServer", balancer.backends.len() + last, quota)?;
+        check_quota("BackendServer", || balancer.backends.len() + last, quota)?;
     }
     balancer.backends.extend(new);
     Ok(echo(&servers))

@@ -141,12 +141,10 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
     }
     let tags = args.tags("Tag")?;
     scope.config.quotas.check_sale()?;
-    let here = scope
-        .state
-        .eips
-        .values()
-        .filter(|eip| eip.region == region)
-        .count();
+    let here = || {
+        let all = scope.state.eips.values();
+        all.filter(|eip| eip.region == region).count()
+    };
     check_quota("Eip", here, scope.config.quotas.eips_per_region)?;
     let Some(address) = scope.new_eip_address() else {
         return Err(ApiError::new(

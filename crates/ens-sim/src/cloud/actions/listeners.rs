@@ -131,7 +131,7 @@ fn create(scope: &mut Scope<'_>, args: &Args<'_>, protocol: Protocol) -> Result<
         let message = format!("The load balancer {id} already has a listener on port {port}.");
         return Err(ApiError::new(400, "ListenerAlreadyExists", message));
     }
-    check_quota("Listener", balancer.listeners.len(), quota)?;
+    check_quota("Listener", || balancer.listeners.len(), quota)?;
     let settings = settings::new(protocol, args);
     check_forward(balancer, &settings)?;
     let listener = Listener {

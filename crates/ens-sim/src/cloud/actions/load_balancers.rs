@@ -126,12 +126,10 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
         ));
     }
     scope.config.quotas.check_sale()?;
-    let here = scope
-        .state
-        .load_balancers
-        .values()
-        .filter(|balancer| balancer.region == region)
-        .count();
+    let here = || {
+        let all = scope.state.load_balancers.values();
+        all.filter(|balancer| balancer.region == region).count()
+    };
     check_quota(
         "LoadBalancer",
         here,
@@ -166,6 +164,7 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
         listeners: BTreeMap::new(),
         backends: Vec::new(),
     };
+    scope.state.addresses.insert(address);
     scope.state.load_balancers.insert(id.clone(), balancer);
     scope.bought(Paid::LoadBalancer, &id, &name, region);
     scope.later(
