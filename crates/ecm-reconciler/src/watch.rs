@@ -145,6 +145,21 @@ where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
     A: Fn(Affected),
 {
+    loop {
+        watch_until_expired(api.clone(), kind, sink).await;
+        tokio::time::sleep(FIRST_DELAY).await;
+    }
+}
+
+/// Watches until the server has forgotten the version that was seen last and says so with the
+/// HTTP status. kube-runtime 5 would ask for that version again for ever (its state after a watch
+/// that did not start is kept); a new watcher lists anew. An ERROR event of that code, which is
+/// what a kube-apiserver sends, it handles itself.
+async fn watch_until_expired<K, R, A>(api: Api<K>, kind: &Kind<K, R>, sink: &Sink<'_, A>)
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    A: Fn(Affected),
+{
     let config = watcher::Config::default()
         .timeout(WATCH_TIMEOUT)
         .page_size(PAGE);
@@ -154,7 +169,11 @@ where
     let mut stream = std::pin::pin!(stream);
     let mut listed = Vec::new();
     while let Some(event) = stream.next().await {
-        let Ok(event) = event else { continue };
+        let event = match event {
+            Ok(event) => event,
+            Err(error) if is_expired(&error) => return,
+            Err(_) => continue,
+        };
         match event {
             Event::Init => listed.clear(),
             Event::InitApply(object) => listed.push((kind.reduce)(&object)),
@@ -172,11 +191,22 @@ where
     }
 }
 
+fn is_expired(error: &watcher::Error) -> bool {
+    const GONE: u16 = 410;
+    matches!(
+        error,
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == GONE
+    )
+}
+
+/// The delay after a first failure.
+const FIRST_DELAY: Duration = Duration::from_millis(800);
+
 /// From 0.8 s to 30 s, as client-go has it. Without jitter, which would be randomness from
 /// outside: the five watches of a replica do not make a herd.
 fn backoff() -> ExponentialBackoff {
     backon::ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(800))
+        .with_min_delay(FIRST_DELAY)
         .with_max_delay(Duration::from_secs(30))
         .with_factor(2.0)
         .without_max_times()

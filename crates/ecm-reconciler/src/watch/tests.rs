@@ -125,3 +125,53 @@ async fn every_kind_is_listed_before_the_index_counts_as_synced() {
     stop.cancel();
     running.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_the_server_calls_expired_lists_anew_and_finds_what_went() {
+    let lists = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&lists);
+    let (client, _) = scripted::client(move |call: &Call| {
+        let is_services = call.what == "GET /api/v1/services";
+        let mut lists = seen.lock().unwrap();
+        if call.query.contains("watch=") {
+            let refuse = is_services && *lists == 1;
+            return if refuse {
+                Answer::Refuse(410, "Expired")
+            } else {
+                Answer::Silence
+            };
+        }
+        *lists += u32::from(is_services);
+        let items = if is_services && *lists == 1 {
+            json!([{
+                "metadata": { "namespace": "shop", "name": "web", "uid": "u" },
+                "spec": { "type": "LoadBalancer", "loadBalancerClass": "alibabacloud.com/elb" },
+            }])
+        } else {
+            json!([])
+        };
+        Answer::Object(json!({ "kind": "List", "apiVersion": "v1",
+            "metadata": { "resourceVersion": "1" }, "items": items }))
+    });
+    let index = Arc::new(Mutex::new(Index::new("alibabacloud.com/elb")));
+    let gone = Arc::new(tokio::sync::Notify::new());
+    let sink = Arc::clone(&gone);
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(run(
+        client,
+        NodePoolVersion::V1Beta1,
+        index,
+        tokio::sync::watch::channel(false).0,
+        move |affected| {
+            if affected.gone.contains("u") {
+                sink.notify_one();
+            }
+        },
+        stop.clone(),
+    ));
+    tokio::time::timeout(Duration::from_secs(60), gone.notified())
+        .await
+        .expect("the vanished Service is never noticed");
+    stop.cancel();
+    running.await.unwrap();
+}
