@@ -9,9 +9,12 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use ens_openapi::Context;
-use ens_openapi::credentials::{CredentialChain, CredentialsIo, ProvideCredentials};
+use ens_openapi::credentials::{
+    CredentialChain, CredentialsIo, FileCredentials, ProvideCredentials,
+};
 use support::{Script, Step, now};
 
 /// Expires an hour after [`now`].
@@ -263,4 +266,162 @@ async fn an_answer_of_the_wrong_shape_is_not_repeated_in_the_error() {
         !format!("{error:?} {error}").contains("key-99"),
         "{error:?}"
     );
+}
+
+/// A world whose CLI configuration has these profiles, the first of them named `p`.
+fn with_profiles(profiles: &str, steps: impl IntoIterator<Item = Step>) -> World {
+    let config = format!(r#"{{"current":"p","profiles":[{profiles}]}}"#);
+    World::new(steps)
+        .variable("HOME", "/home/me")
+        .file("/home/me/.aliyun/config.json", &config)
+}
+
+const ASSUMES: &str = r#"{"name":"p","mode":"RamRoleArn","access_key_id":"a","access_key_secret":"s",
+    "ram_role_arn":"acs:ram::1:role/r","ram_session_name":"me","expired_seconds":900,"sts_region":"cn-beijing",
+    "external_id":"x","policy":"{}"}"#;
+
+#[tokio::test]
+async fn a_profile_assumes_its_role_with_its_key() {
+    let world = with_profiles(ASSUMES, [sts_answer()]);
+    assert_eq!(
+        world.id_and_token().await,
+        ("STS.id".to_owned(), Some("sts-token".to_owned()))
+    );
+    let sent = world.script.sent().remove(0);
+    assert_eq!(sent.method, http::Method::POST);
+    assert_eq!(sent.uri.host(), Some("sts.cn-beijing.aliyuncs.com"));
+    assert_eq!(
+        sent.body,
+        "DurationSeconds=900&ExternalId=x&Policy=%7B%7D&RoleArn=acs%3Aram%3A%3A1%3Arole%2Fr&RoleSessionName=me"
+    );
+    let query: BTreeMap<_, _> = sent.query().into_iter().collect();
+    assert_eq!(query["Action"], "AssumeRole");
+    assert_eq!(query["AccessKeyId"], "a");
+    assert!(!query.contains_key("SecurityToken"));
+    // What is signed is query and form together, by the rule of V1.
+    let mut all = query.clone();
+    all.remove("Signature");
+    all.extend(url::form_urlencoded::parse(&sent.body).into_owned());
+    let pairs = all.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+    let signed = ens_openapi::signer::CanonicalQuery::new(pairs);
+    let signature = ens_openapi::signer::v1::StringToSign::new("POST", &signed)
+        .sign(&ens_openapi::Secret::new("s"));
+    assert_eq!(query["Signature"], signature);
+}
+
+#[tokio::test]
+async fn an_assumed_role_is_kept_until_the_file_changes() {
+    let world = with_profiles(ASSUMES, [sts_answer()]);
+    let chain = world.chain();
+    chain.credentials().await.unwrap();
+    chain.credentials().await.unwrap();
+    assert_eq!(world.script.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_role_is_assumed_with_the_role_of_another_profile() {
+    let chained = r#"{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q","ram_role_arn":"role-2"},
+        {"name":"q","mode":"RamRoleArn","access_key_id":"a","access_key_secret":"s","ram_role_arn":"role-1"}"#;
+    let world = with_profiles(chained, [sts_answer(), sts_answer()]);
+    assert_eq!(world.id_and_token().await.0, "STS.id");
+    let sent = world.script.sent();
+    assert!(sent[0].body.windows(6).any(|part| part == b"role-1"));
+    assert!(sent[1].body.windows(6).any(|part| part == b"role-2"));
+    let query: BTreeMap<_, _> = sent[1].query().into_iter().collect();
+    assert_eq!(query["AccessKeyId"], "STS.id");
+    assert_eq!(query["SecurityToken"], "sts-token");
+}
+
+#[tokio::test]
+async fn profiles_that_assume_each_other_are_an_error_and_no_endless_loop() {
+    let circle = r#"{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q","ram_role_arn":"r"},
+        {"name":"q","mode":"ChainableRamRoleArn","source_profile":"p","ram_role_arn":"r"}"#;
+    let error = with_profiles(circle, []).chain().credentials().await;
+    let text = error.unwrap_err().to_string();
+    assert!(
+        text.contains("\"p\"") && text.contains("source_profile of itself"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_profile_names_the_role_of_the_instance() {
+    let profile = r#"{"name":"p","mode":"EcsRamRole","ram_role_name":"my-role"}"#;
+    let world = with_profiles(profile, [Step::ok("session"), Step::ok(TEMPORARY)]);
+    assert_eq!(world.id_and_token().await.0, "STS.id");
+    assert!(world.script.sent()[1].uri.path().ends_with("/my-role"));
+}
+
+#[tokio::test]
+async fn a_profile_exchanges_a_service_account() {
+    let profile = r#"{"name":"p","mode":"OIDC","oidc_token_file":"/token","oidc_provider_arn":"o",
+        "ram_role_arn":"r","ram_session_name":"me"}"#;
+    let world = with_profiles(profile, [sts_answer()]).file("/token", "jwt");
+    assert_eq!(world.id_and_token().await.0, "STS.id");
+    assert_eq!(
+        world.script.sent()[0].body,
+        "DurationSeconds=3600&OIDCProviderArn=o&OIDCToken=jwt&RoleArn=r&RoleSessionName=me"
+    );
+}
+
+#[tokio::test]
+async fn a_profile_that_lacks_something_names_it() {
+    for (profile, wanted) in [
+        (
+            r#"{"name":"p","mode":"AK","access_key_id":"a"}"#,
+            "has no access_key_secret",
+        ),
+        (r#"{"name":"p","mode":"OIDC"}"#, "has no oidc_token_file"),
+        (
+            r#"{"name":"p","mode":"ChainableRamRoleArn"}"#,
+            "has no source_profile",
+        ),
+        (r#"{"name":"q","mode":"AK"}"#, "does not exist"),
+    ] {
+        let error = with_profiles(profile, []).chain().credentials().await;
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains(wanted), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_credentials_file_comes_after_the_profile_of_the_cli() {
+    let ini = "[default]\ntype = access_key\naccess_key_id = i\naccess_key_secret = s\n\
+        [roles]\ntype=ram_role_arn\naccess_key_id=i\naccess_key_secret=s\nrole_arn=r\nrole_session_name=me\n";
+    let world = World::new([sts_answer()])
+        .variable("HOME", "/home/me")
+        .file("/home/me/.alibabacloud/credentials", ini);
+    assert_eq!(world.id_and_token().await, ("i".to_owned(), None));
+    let world = world.variable("ALIBABA_CLOUD_PROFILE", "roles");
+    assert_eq!(world.id_and_token().await.0, "STS.id");
+    let world = world.variable("ALIBABA_CLOUD_PROFILE", "missing");
+    let text = world.chain().credentials().await.unwrap_err().to_string();
+    assert!(text.contains("section [missing] does not exist"), "{text}");
+}
+
+#[tokio::test]
+async fn a_mounted_secret_is_taken_up_when_it_changes_and_missed_when_it_is_gone() {
+    let content = Arc::new(Mutex::new(None::<String>));
+    let read = Arc::clone(&content);
+    let io = CredentialsIo::new(
+        Context::new(now, || 0),
+        Script::new([]),
+        |_| None,
+        move |_| {
+            let content = read.lock().unwrap().clone();
+            Ok(content.ok_or(std::io::ErrorKind::NotFound)?.into_bytes())
+        },
+    );
+    let source = FileCredentials::new(&io, "/secret/credentials");
+    assert!(source.credentials().await.is_err());
+    for id in ["first", "second"] {
+        *content.lock().unwrap() = Some(format!(
+            "[default]\ntype=access_key\naccess_key_id={id}\naccess_key_secret=key-55\n"
+        ));
+        assert_eq!(source.credentials().await.unwrap().access_key_id, id);
+    }
+    *content.lock().unwrap() = Some("[default]\ntype=odd\naccess_key_secret=key-55\n".to_owned());
+    let error = source.credentials().await.unwrap_err();
+    let text = format!("{error:?}");
+    assert!(text.contains("odd") && !text.contains("key-55"), "{text}");
 }

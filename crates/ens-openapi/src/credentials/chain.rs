@@ -8,7 +8,8 @@ use async_trait::async_trait;
 
 use super::{
     CliProfileCredentials, Credentials, CredentialsError, CredentialsIo, EcsRoleSource,
-    EnvironmentCredentials, OidcSource, ProvideCredentials, RefreshingCredentials, UriSource,
+    EnvironmentCredentials, FileCredentials, OidcSource, ProvideCredentials, RefreshingCredentials,
+    UriSource,
 };
 
 /// Asks sources in order. The first one that gives credentials is remembered and asked alone from then on, so that a
@@ -30,8 +31,7 @@ impl CredentialChain {
     }
 
     /// The order of the official chain (aliyun/credentials-go, `providers/default.go`): environment, OIDC (RRSA), CLI
-    /// profile, ECS RAM role, URI. Of the official one, the INI file `~/.alibabacloud/credentials` and the profile modes
-    /// that assume roles are not there.
+    /// profile, INI file, ECS RAM role, URI.
     pub fn official(io: &CredentialsIo) -> Self {
         let environment = {
             let io = io.clone();
@@ -48,6 +48,9 @@ impl CredentialChain {
         }
         if let Some(source) = CliProfileCredentials::from_variables(io) {
             sources.push(("CLI profile", Box::new(source)));
+        }
+        if let Some(source) = FileCredentials::from_variables(io) {
+            sources.push(("credentials file", Box::new(source)));
         }
         if let Some(source) = EcsRoleSource::from_variables(io) {
             sources.push((

@@ -26,11 +26,17 @@ impl EcsRoleSource {
     /// `ALIBABA_CLOUD_ECS_METADATA_DISABLED` is true; `ALIBABA_CLOUD_IMDSV1_DISABLED` forbids asking without a session
     /// token.
     pub fn from_variables(io: &CredentialsIo) -> Option<Self> {
-        (!io.is_set("ALIBABA_CLOUD_ECS_METADATA_DISABLED")).then(|| Self {
-            role: io.variable("ALIBABA_CLOUD_ECS_METADATA"),
+        (!io.is_set("ALIBABA_CLOUD_ECS_METADATA_DISABLED"))
+            .then(|| Self::of_role(io, io.variable("ALIBABA_CLOUD_ECS_METADATA")))
+    }
+
+    /// With this role, or the one that the service names. `ALIBABA_CLOUD_IMDSV1_DISABLED` counts here too.
+    pub(super) fn of_role(io: &CredentialsIo, role: Option<String>) -> Self {
+        Self {
+            role,
             needs_token: io.is_set("ALIBABA_CLOUD_IMDSV1_DISABLED"),
             io: io.clone(),
-        })
+        }
     }
 
     async fn session_token(&self) -> Result<Secret, FetchError> {

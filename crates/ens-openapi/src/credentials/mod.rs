@@ -6,11 +6,14 @@
 mod chain;
 mod ecs;
 mod environment;
+mod file;
+mod followed;
 mod io;
 mod oidc;
 mod profile;
 mod refreshing;
 mod secret;
+mod sts;
 mod uri;
 
 use std::borrow::Cow;
@@ -22,6 +25,7 @@ use async_trait::async_trait;
 pub use chain::{ChainFailures, CredentialChain};
 pub use ecs::EcsRoleSource;
 pub use environment::EnvironmentCredentials;
+pub use file::FileCredentials;
 pub use io::{CredentialsIo, FetchError};
 pub use oidc::OidcSource;
 pub use profile::CliProfileCredentials;

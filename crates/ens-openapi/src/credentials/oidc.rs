@@ -1,20 +1,16 @@
 //! Credentials of a RAM role for a Kubernetes service account (RRSA): AssumeRoleWithOIDC of STS.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
-use serde::Deserialize;
 
-use super::io::{CredentialsIo, FetchError, TemporaryAnswer, decode};
+use super::io::{CredentialsIo, FetchError, decode};
+use super::sts::{self, Answer, DEADLINE, Role};
 use super::{CredentialsError, FetchCredentials, Secret, Temporary};
 use crate::params::Params;
 use crate::signer::{CanonicalQuery, timestamp};
-
-/// The whole exchange with STS; the official clients allow 5 s to connect and 10 s to read.
-const DEADLINE: Duration = Duration::from_secs(15);
 
 /// Exchanges a service account's token for credentials of a RAM role. The token file is read at every fetch, as it is
 /// replaced while the pod lives. The request is not signed: the token is the proof.
@@ -25,9 +21,7 @@ pub struct OidcSource {
     io: CredentialsIo,
     token_file: PathBuf,
     provider_arn: String,
-    role_arn: String,
-    session_name: String,
-    host: String,
+    role: Role,
 }
 
 impl OidcSource {
@@ -35,23 +29,36 @@ impl OidcSource {
     /// which have to be set; `None` when one is not. Optional: `ALIBABA_CLOUD_ROLE_SESSION_NAME`,
     /// `ALIBABA_CLOUD_STS_REGION`, `ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED`.
     pub fn from_variables(io: &CredentialsIo) -> Option<Self> {
-        let host = match (
-            io.variable("ALIBABA_CLOUD_STS_REGION"),
-            io.is_set("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED"),
-        ) {
-            (None, _) => "sts.aliyuncs.com".to_owned(),
-            (Some(region), false) => format!("sts.{region}.aliyuncs.com"),
-            (Some(region), true) => format!("sts-vpc.{region}.aliyuncs.com"),
-        };
+        let region = io.variable("ALIBABA_CLOUD_STS_REGION");
+        let is_vpc = io.is_set("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED");
         let session_name = io.variable("ALIBABA_CLOUD_ROLE_SESSION_NAME");
-        Some(Self {
-            token_file: io.variable("ALIBABA_CLOUD_OIDC_TOKEN_FILE")?.into(),
-            provider_arn: io.variable("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")?,
-            role_arn: io.variable("ALIBABA_CLOUD_ROLE_ARN")?,
-            session_name: session_name.unwrap_or_else(|| "ens-openapi".to_owned()),
-            host,
+        Some(Self::new(
+            io,
+            io.variable("ALIBABA_CLOUD_OIDC_TOKEN_FILE")?.into(),
+            io.variable("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")?,
+            Role {
+                arn: io.variable("ALIBABA_CLOUD_ROLE_ARN")?,
+                session_name: session_name.unwrap_or_else(|| sts::SESSION_NAME.to_owned()),
+                seconds: 3600,
+                policy: None,
+                external_id: None,
+                host: sts::host(region.as_deref(), is_vpc),
+            },
+        ))
+    }
+
+    pub(super) fn new(
+        io: &CredentialsIo,
+        token_file: PathBuf,
+        provider_arn: String,
+        role: Role,
+    ) -> Self {
+        Self {
             io: io.clone(),
-        })
+            token_file,
+            provider_arn,
+            role,
+        }
     }
 
     fn request(&self, token: &Secret) -> Result<http::Request<Bytes>, FetchError> {
@@ -59,17 +66,22 @@ impl OidcSource {
             .with("Action", "AssumeRoleWithOIDC")
             .with("Format", "JSON")
             .with("Timestamp", &timestamp(self.io.context.now()))
-            .with("Version", "2015-04-01");
-        let form = CanonicalQuery::new([
-            ("DurationSeconds", "3600"),
+            .with("Version", sts::VERSION);
+        let seconds = self.role.seconds.to_string();
+        let mut form = vec![
+            ("DurationSeconds", seconds.as_str()),
             ("OIDCProviderArn", self.provider_arn.as_str()),
             ("OIDCToken", token.expose()),
-            ("RoleArn", self.role_arn.as_str()),
-            ("RoleSessionName", self.session_name.as_str()),
-        ]);
+            ("RoleArn", self.role.arn.as_str()),
+            ("RoleSessionName", self.role.session_name.as_str()),
+        ];
+        if let Some(policy) = &self.role.policy {
+            form.push(("Policy", policy));
+        }
+        let form = CanonicalQuery::new(form);
         Ok(http::Request::post(format!(
             "https://{}/?{}",
-            self.host,
+            self.role.host,
             CanonicalQuery::new(&query)
         ))
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -90,17 +102,11 @@ impl OidcSource {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Answer {
-    credentials: TemporaryAnswer,
-}
-
 #[async_trait]
 impl FetchCredentials for OidcSource {
     async fn fetch(&self) -> Result<Temporary, CredentialsError> {
         self.assume_role()
             .await
-            .map_err(|error| error.of(format!("AssumeRoleWithOIDC for {}", self.role_arn)))
+            .map_err(|error| error.of(format!("AssumeRoleWithOIDC for {}", self.role.arn)))
     }
 }

@@ -1,22 +1,28 @@
 //! Credentials in the configuration file of the Alibaba Cloud CLI.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Deserialize;
 
+use super::followed::{FollowedFile, Source};
 use super::io::{CredentialsIo, FetchError, decode};
-use super::{Credentials, CredentialsError, ProvideCredentials};
+use super::sts::{self, AssumeRoleSource, Role};
+use super::{
+    Credentials, CredentialsError, EcsRoleSource, FetchCredentials, OidcSource, ProvideCredentials,
+    RefreshingCredentials, StaticCredentials,
+};
 
-/// Reads `~/.aliyun/config.json`, or the file in `ALIBABA_CLOUD_CONFIG_FILE`, at every use
-/// (aliyun/credentials-go, `providers/cli_profile.go`).
+/// Reads `~/.aliyun/config.json`, or the file in `ALIBABA_CLOUD_CONFIG_FILE`, at every use, and follows it when it
+/// changes (aliyun/credentials-go, `providers/cli_profile.go`).
 ///
-/// Of the modes of a profile, `AK` and `StsToken` are known; another one is an error that names it.
-#[derive(Clone, Debug)]
+/// Of the modes of a profile, `AK`, `StsToken`, `RamRoleArn`, `ChainableRamRoleArn`, `EcsRamRole` and `OIDC` are known;
+/// those that need a browser or another program (`CloudSSO`, `OAuth`, `External`) are an error that names them.
+#[derive(Debug)]
 pub struct CliProfileCredentials {
-    io: CredentialsIo,
-    path: PathBuf,
+    file: FollowedFile,
     profile: Option<String>,
 }
 
@@ -33,35 +39,102 @@ impl CliProfileCredentials {
             .map(PathBuf::from)
             .or_else(in_home)?;
         Some(Self {
-            path,
+            file: FollowedFile::new(io.clone(), path),
             profile: io.variable("ALIBABA_CLOUD_PROFILE"),
-            io: io.clone(),
         })
     }
 
-    fn read(&self) -> Result<Credentials, FetchError> {
-        let config: Config = decode(&self.io.file(&self.path)?)?;
-        let name = self.profile.clone().unwrap_or(config.current);
-        let place = format!("profile \"{name}\" in {}", self.path.display());
-        let wrong = |problem: &str| FetchError::Content(format!("{place} {problem}"));
+    fn source(&self, content: &[u8]) -> Result<Source, FetchError> {
+        let config: Config = decode(content)?;
+        let name = self.profile.as_ref().unwrap_or(&config.current);
+        self.source_of(&config, name, &mut Vec::new())
+    }
+
+    /// The source that a profile says. `above` names the profiles that led to it.
+    fn source_of<'a>(
+        &self,
+        config: &'a Config,
+        name: &'a str,
+        above: &mut Vec<&'a str>,
+    ) -> Result<Source, FetchError> {
+        let place = format!("profile \"{name}\" in {}", self.file.path().display());
+        let wrong = |problem: fmt::Arguments<'_>| FetchError::Content(format!("{place} {problem}"));
+        if above.contains(&name) {
+            return Err(wrong(format_args!("is a source_profile of itself")));
+        }
+        above.push(name);
         let profile = config
             .profiles
-            .into_iter()
+            .iter()
             .find(|profile| profile.name == name)
-            .ok_or_else(|| wrong("does not exist"))?;
-        if profile.access_key_id.is_empty() || profile.access_key_secret.is_empty() {
-            return Err(wrong("has no access_key_id or no access_key_secret"));
-        }
-        let credentials = Credentials::new(profile.access_key_id, profile.access_key_secret);
+            .ok_or_else(|| wrong(format_args!("does not exist")))?;
+        let needed = |key: &str, value: &str| {
+            if value.is_empty() {
+                Err(wrong(format_args!("has no {key}")))
+            } else {
+                Ok(value.to_owned())
+            }
+        };
+        let pair = || -> Result<Credentials, FetchError> {
+            Ok(Credentials::new(
+                needed("access_key_id", &profile.access_key_id)?,
+                needed("access_key_secret", &profile.access_key_secret)?,
+            ))
+        };
+        let assume = |base: Source| -> Result<Source, FetchError> {
+            needed("ram_role_arn", &profile.ram_role_arn)?;
+            Ok(self.refreshing(AssumeRoleSource {
+                io: self.file.io.clone(),
+                base,
+                role: profile.role(),
+            }))
+        };
         match profile.mode.as_str() {
-            "AK" => Ok(credentials),
-            "StsToken" if profile.sts_token.is_empty() => Err(wrong("has no sts_token")),
-            "StsToken" => Ok(credentials.with_security_token(profile.sts_token)),
-            mode => Err(wrong(&format!(
-                "has mode \"{mode}\"; AK and StsToken are known"
+            "AK" => Ok(fixed(pair()?)),
+            "StsToken" => {
+                let token = needed("sts_token", &profile.sts_token)?;
+                Ok(fixed(pair()?.with_security_token(token)))
+            }
+            "RamRoleArn" => assume(fixed(match optional(&profile.sts_token) {
+                Some(token) => pair()?.with_security_token(token),
+                None => pair()?,
+            })),
+            "ChainableRamRoleArn" => {
+                needed("source_profile", &profile.assumed_by)?;
+                assume(self.source_of(config, &profile.assumed_by, above)?)
+            }
+            "EcsRamRole" => Ok(self.refreshing(EcsRoleSource::of_role(
+                &self.file.io,
+                optional(&profile.ram_role_name),
+            ))),
+            "OIDC" => Ok(self.refreshing(OidcSource::new(
+                &self.file.io,
+                needed("oidc_token_file", &profile.oidc_token_file)?.into(),
+                needed("oidc_provider_arn", &profile.oidc_provider_arn)?,
+                Role {
+                    arn: needed("ram_role_arn", &profile.ram_role_arn)?,
+                    ..profile.role()
+                },
+            ))),
+            mode => Err(wrong(format_args!(
+                "has mode \"{mode}\"; AK, StsToken, RamRoleArn, ChainableRamRoleArn, EcsRamRole and OIDC are known"
             ))),
         }
     }
+
+    fn refreshing(&self, source: impl FetchCredentials + 'static) -> Source {
+        let context = self.file.io.context.clone();
+        Arc::new(RefreshingCredentials::new(source, context))
+    }
+}
+
+fn fixed(credentials: Credentials) -> Source {
+    Arc::new(StaticCredentials::new(credentials))
+}
+
+/// The file writes empty text for what is absent.
+fn optional(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 #[derive(Deserialize)]
@@ -72,22 +145,52 @@ struct Config {
     profiles: Vec<Profile>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct Profile {
     name: String,
     mode: String,
     access_key_id: String,
     access_key_secret: String,
     sts_token: String,
+    ram_role_arn: String,
+    ram_session_name: String,
+    ram_role_name: String,
+    expired_seconds: u32,
+    sts_region: String,
+    enable_vpc: bool,
+    #[serde(rename = "source_profile")]
+    assumed_by: String,
+    oidc_token_file: String,
+    oidc_provider_arn: String,
+    policy: String,
+    external_id: String,
+}
+
+impl Profile {
+    fn role(&self) -> Role {
+        Role {
+            arn: self.ram_role_arn.clone(),
+            session_name: optional(&self.ram_session_name)
+                .unwrap_or_else(|| sts::SESSION_NAME.to_owned()),
+            seconds: match self.expired_seconds {
+                0 => 3600,
+                seconds => seconds,
+            },
+            policy: optional(&self.policy),
+            external_id: optional(&self.external_id),
+            host: sts::host(optional(&self.sts_region).as_deref(), self.enable_vpc),
+        }
+    }
 }
 
 #[async_trait]
 impl ProvideCredentials for CliProfileCredentials {
     async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError> {
-        self.read()
-            .map(Arc::new)
-            .map_err(|error| error.of("the profile of the Alibaba Cloud CLI"))
+        self.file.credentials(|content| self.source(content)).await
+    }
+
+    fn refused(&self, credentials: &Credentials) {
+        self.file.refused(credentials);
     }
 }
