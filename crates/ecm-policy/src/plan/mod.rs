@@ -11,10 +11,13 @@
 //! - nothing is removed before what replaces it is there.
 
 mod backends;
+mod create;
+mod immutable;
 mod listeners;
 mod release;
 mod resolve;
 mod stack;
+mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The plan for letting go (behaviour 8). It needs nothing but the ledger.
 
 use super::resolve::Standing;
-use super::{Addresses, Context, Event, Need, Plan, Step, Wait, listeners, stack};
+use super::{Addresses, Context, Event, Need, Plan, Step, Wait, create, listeners};
 use crate::annotations::DeletionPolicy;
 use crate::conditions::{ConditionType, Reason, Refusal, Status};
 use crate::desired::Release;
@@ -56,7 +56,7 @@ fn let_go(
     plan: &mut Plan,
 ) {
     let mut events = Vec::new();
-    let (load_balancer, eip) = stack::resolve_both(&mut ledger, observed, cx, &mut events);
+    let (load_balancer, eip) = create::resolve_both(&mut ledger, observed, cx, &mut events);
     plan.report.events.extend(events);
     let eip_gone = match eip {
         None | Some(Standing::Absent) => true,
@@ -193,7 +193,7 @@ fn retain(before: &Ledger, observed: &Observed, cx: &Context<'_>, plan: &mut Pla
     let is_open = |record: &Record| record.intent.is_some();
     if is_open(&ledger.load_balancer) || ledger.eip.as_ref().is_some_and(is_open) {
         let (load_balancer, eip) =
-            stack::resolve_both(&mut ledger, observed, cx, &mut plan.report.events);
+            create::resolve_both(&mut ledger, observed, cx, &mut plan.report.events);
         unresolved(load_balancer, Step::CreateLoadBalancer, plan);
         if let Some(eip) = eip {
             unresolved(eip, Step::CreateEip, plan);

@@ -1,23 +1,25 @@
 //! The plan for a stack that should stand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::resolve::{Resolve, Standing};
+use super::create::{
+    choose_address, eip_to_create, load_balancer_parameters, new_ledger, place, resolve_eip,
+    resolve_load_balancer,
+};
+use super::immutable::{compare_created, compare_placement, immutable};
+use super::resolve::Standing;
+use super::users::{adjust, users, wait_for_id};
 use super::{
-    Addresses, Context, Event, INACTIVE_FOR, Need, Plan, PortStatus, Step, Wait, backends,
-    listeners,
+    Addresses, Context, INACTIVE_FOR, Need, Plan, PortStatus, Step, Wait, backends, listeners,
 };
 use crate::annotations::{Setting, keys};
 use crate::conditions::{ConditionType, Reason, Refusal, Status};
-use crate::desired::{self, Source, Stack, tags};
-use crate::ledger::{Ledger, Owner, Record, VERSION};
-use crate::observed::{Eip, EipStatus, LoadBalancer, LoadBalancerStatus, Observed, Presence};
-use crate::ownership;
-use crate::placement::Placement;
-use crate::snapshot::Identity;
+use crate::desired::{Source, Stack, tags};
+use crate::ledger::{Ledger, Owner, Record};
+use crate::observed::{Eip, EipStatus, LoadBalancer, LoadBalancerStatus, Observed};
 
 /// Seconds after which a refusal that only a person can lift is looked at again.
-const RETRY_REFUSED: i64 = 60;
+pub(super) const RETRY_REFUSED: i64 = 60;
 
 pub(super) fn plan(
     stack: &Stack,
@@ -231,7 +233,7 @@ fn before_record(before: Option<&Record>, planned: Record) -> Record {
 }
 
 /// Whether no create of this record was ever sent, or the only ones were refused.
-fn was_never_made(record: &Record) -> bool {
+pub(super) fn was_never_made(record: &Record) -> bool {
     record.id.is_none() && record.intent.is_none() && record.created_with.is_empty()
 }
 
@@ -284,7 +286,7 @@ fn attend(
 }
 
 /// Listeners and backends. Says which listeners run; `None` while the backends are not in place.
-fn serve(
+pub(super) fn serve(
     stack: &Stack,
     here: &LoadBalancer,
     observed: &Observed,
@@ -419,7 +421,7 @@ fn publish(
 }
 
 /// The refused ports. The others are not listed: OpenYurt's CRD asks for an error in every entry.
-fn port_statuses(stack: &Stack, served: &listeners::Served) -> Vec<PortStatus> {
+pub(super) fn port_statuses(stack: &Stack, served: &listeners::Served) -> Vec<PortStatus> {
     let in_the_way = served.refused.iter().map(|(key, reason)| PortStatus {
         port: key.port,
         protocol: key.protocol.as_str().to_uppercase(),
@@ -433,453 +435,6 @@ fn port_statuses(stack: &Stack, served: &listeners::Served) -> Vec<PortStatus> {
     let mut ports: Vec<PortStatus> = in_the_way.chain(never_asked_for).collect();
     ports.sort_by(|a, b| (a.port, &a.protocol).cmp(&(b.port, &b.protocol)));
     ports
-}
-
-/// A user's load balancer: listeners and backends only.
-fn adjust(
-    stack: &Stack,
-    observed: &Observed,
-    mut ledger: Ledger,
-    before: Option<&Ledger>,
-    cx: &Context<'_>,
-    plan: &mut Plan,
-) {
-    plan.report.aggregate = aggregate(&ledger);
-    let id = ledger.load_balancer.id.clone().unwrap_or_default();
-    let found = match &observed.load_balancer {
-        Presence::Unread => {
-            plan.need(Need::LoadBalancer);
-            return;
-        }
-        Presence::Gone { confirmed } => {
-            let refusal = Refusal::new(
-                ConditionType::Accepted,
-                Reason::LoadBalancerNotFound,
-                format!("{id} does not exist in region {}", stack.placement.region),
-            );
-            if *confirmed {
-                refuse_load_balancer(&refusal, plan);
-                plan.report.addresses = Addresses::Withdraw;
-                plan.wait(Wait::Seconds(RETRY_REFUSED));
-            } else {
-                plan.wait(Wait::Pending);
-            }
-            return;
-        }
-        Presence::Present(found) => found,
-    };
-    if let Some(refusal) = misplaced(stack, found, cx.identity) {
-        refuse_load_balancer(&refusal, plan);
-        plan.wait(Wait::Seconds(RETRY_REFUSED));
-        return;
-    }
-    let active = found.status == LoadBalancerStatus::Active;
-    if active {
-        plan.report
-            .conditions
-            .good(ConditionType::LoadBalancerReady, format!("{id} is Active"));
-    } else {
-        plan.report.conditions.set(
-            ConditionType::LoadBalancerReady,
-            Status::False,
-            Reason::InProgress,
-            format!("{id} is {}: it is the user's to activate", found.status),
-        );
-        plan.wait(Wait::Seconds(RETRY_REFUSED));
-    }
-    let served = serve(stack, found, observed, &mut ledger, plan);
-    let ip = match &observed.eip {
-        Presence::Present(eip) if eip.bound_to.as_ref() != Some(&id) => Some(&found.address),
-        // On its way to or from this load balancer: neither address is right for long.
-        Presence::Present(eip) => (eip.status == EipStatus::InUse).then_some(&eip.address),
-        Presence::Gone { .. } => Some(&found.address),
-        Presence::Unread => {
-            plan.need(Need::Eip);
-            return;
-        }
-    };
-    match ip {
-        Some(ip) => {
-            plan.report
-                .conditions
-                .good(ConditionType::AddressReady, format!("{ip} leads to {id}"));
-        }
-        None => progress(
-            plan,
-            ConditionType::AddressReady,
-            "the EIP is being bound or unbound",
-        ),
-    }
-    if let (Some(ip), Some(served)) = (ip, served.filter(|s| active && s.all_run && s.any_runs)) {
-        plan.report.addresses = Addresses::Publish {
-            ip: ip.clone(),
-            ports: port_statuses(stack, &served),
-        };
-    }
-    if before != Some(&ledger) {
-        plan.ledger = Some(ledger);
-    }
-}
-
-/// What a user named cannot be used: it was asked for in vain, and there is no load balancer.
-fn refuse_load_balancer(refusal: &Refusal, plan: &mut Plan) {
-    let conditions = &mut plan.report.conditions;
-    conditions.refuse(refusal);
-    let message = refusal.message.clone();
-    conditions.set(
-        ConditionType::LoadBalancerReady,
-        Status::False,
-        refusal.reason,
-        message,
-    );
-}
-
-/// Why a user's load balancer cannot be used.
-fn misplaced(stack: &Stack, found: &LoadBalancer, identity: &Identity) -> Option<Refusal> {
-    let placement = &stack.placement;
-    if found.region != placement.region || found.network != placement.network {
-        return Some(Refusal::new(
-            ConditionType::Accepted,
-            Reason::LoadBalancerWrongNetwork,
-            format!(
-                "{} is in region {}, network {}; the pool is in region {}, network {}",
-                found.id, found.region, found.network, placement.region, placement.network
-            ),
-        ));
-    }
-    let is_managed = found.name.starts_with("k8s/")
-        && found.name.ends_with(&format!("/{}", identity.cluster_id));
-    is_managed.then(|| {
-        Refusal::new(
-            ConditionType::Accepted,
-            Reason::LoadBalancerIsManaged,
-            format!(
-                "{} ({}) is managed by this controller; name one of your own",
-                found.id, found.name
-            ),
-        )
-    })
-}
-
-fn wait_for_id(stack: &Stack, cx: &Context<'_>, plan: &mut Plan) {
-    let message = format!(
-        "name a load balancer: kubectl annotate ps {} -n {} {}=lb-xxx",
-        cx.pool_service.key.name,
-        cx.pool_service.key.namespace,
-        keys::ID
-    );
-    plan.report.conditions.refuse(&Refusal::new(
-        ConditionType::LoadBalancerReady,
-        Reason::WaitingForLoadBalancerId,
-        message.clone(),
-    ));
-    plan.report.events.push(Event {
-        warning: false,
-        reason: Reason::WaitingForLoadBalancerId,
-        message: format!("pool {}: {message}", stack.name.pool),
-    });
-}
-
-/// The first vSwitch that was asked for and that the network has.
-fn place(stack: &Stack, observed: &Observed, plan: &mut Plan) -> Option<Placement> {
-    let Some(known) = &observed.vswitches else {
-        plan.need(Need::VSwitches);
-        return None;
-    };
-    let asked: Vec<&String> = match &stack.load_balancer.vswitch {
-        Some(vswitch) => vec![vswitch],
-        None => stack.placement.vswitches.iter().collect(),
-    };
-    let Some(vswitch) = asked.iter().find(|id| known.contains(id)) else {
-        let names = asked
-            .iter()
-            .map(|s| s.as_str())
-            .collect::<Vec<_>>()
-            .join(", ");
-        let has = if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        };
-        plan.report.conditions.refuse(&Refusal::new(
-            ConditionType::Accepted,
-            Reason::PlacementInvalid,
-            format!(
-                "none of {names} is a vSwitch of network {} in region {}, which has {has}",
-                stack.placement.network, stack.placement.region
-            ),
-        ));
-        plan.wait(Wait::Seconds(RETRY_REFUSED));
-        return None;
-    };
-    Some(Placement {
-        region: stack.placement.region.clone(),
-        network: stack.placement.network.clone(),
-        vswitch: (*vswitch).clone(),
-    })
-}
-
-fn new_ledger(stack: &Stack, placement: Placement, cx: &Context<'_>) -> Ledger {
-    Ledger {
-        version: VERSION,
-        sequence: 0,
-        pool_service_uid: cx.pool_service.uid.clone(),
-        cluster_id: cx.identity.cluster_id.clone(),
-        cluster_uid: cx.identity.cluster_uid.clone(),
-        service: stack.name.service.clone(),
-        pool: stack.name.pool.clone(),
-        placement,
-        load_balancer: Record::planned(stack.name.load_balancer().all().map(str::to_owned)),
-        eip: None,
-        backends: BTreeSet::new(),
-    }
-}
-
-/// The ledger of a user's load balancer.
-fn users(
-    id: &str,
-    stack: &Stack,
-    before: Option<&Ledger>,
-    observed: &Observed,
-    cx: &Context<'_>,
-) -> Ledger {
-    let placement = Placement {
-        region: stack.placement.region.clone(),
-        network: stack.placement.network.clone(),
-        vswitch: observed
-            .load_balancer
-            .present()
-            .map(|lb| lb.vswitch.clone())
-            .unwrap_or_default(),
-    };
-    Ledger {
-        sequence: before.map_or(0, |l| l.sequence),
-        load_balancer: Record::users(id),
-        ..new_ledger(stack, placement, cx)
-    }
-}
-
-fn resolve_load_balancer<'a>(
-    record: &mut Record,
-    observed: &'a Observed,
-    cx: &Context<'_>,
-    parameters: Option<BTreeMap<String, String>>,
-    adopt: bool,
-    events: &mut Vec<Event>,
-) -> Standing<'a, LoadBalancer> {
-    let finding = observed.by_name.as_ref().map(|list| {
-        let found = list.load_balancers.as_slice();
-        (
-            ownership::find_load_balancer(found, record.intent.as_ref(), adopt),
-            list.begun_at,
-        )
-    });
-    Resolve {
-        presence: &observed.load_balancer,
-        need: Need::LoadBalancer,
-        finding,
-        token_of: (&cx.pool_service.uid, "elb"),
-        parameters,
-        lost: Reason::LoadBalancerLost,
-        now: cx.now,
-    }
-    .run(record, events)
-}
-
-fn resolve_eip<'a>(
-    record: &mut Record,
-    observed: &'a Observed,
-    cx: &Context<'_>,
-    parameters: Option<BTreeMap<String, String>>,
-    adopt: bool,
-    events: &mut Vec<Event>,
-) -> Standing<'a, Eip> {
-    let uid = cx.pool_service.uid.as_str();
-    let finding = observed.by_name.as_ref().map(|list| {
-        let found = ownership::find_eip(
-            &list.eips,
-            record.intent.as_ref(),
-            adopt,
-            &cx.identity.cluster_id,
-            &cx.identity.cluster_uid,
-            uid,
-        );
-        (found, list.begun_at)
-    });
-    Resolve {
-        presence: &observed.eip,
-        need: Need::Eip,
-        finding,
-        token_of: (&cx.pool_service.uid, "eip"),
-        parameters,
-        lost: Reason::EipLost,
-        now: cx.now,
-    }
-    .run(record, events)
-}
-
-/// Used by the release, where an unanswered create has to be resolved too.
-pub(super) fn resolve_both<'a>(
-    ledger: &mut Ledger,
-    observed: &'a Observed,
-    cx: &Context<'_>,
-    events: &mut Vec<Event>,
-) -> (Standing<'a, LoadBalancer>, Option<Standing<'a, Eip>>) {
-    let load_balancer =
-        resolve_load_balancer(&mut ledger.load_balancer, observed, cx, None, false, events);
-    let eip = ledger
-        .eip
-        .as_mut()
-        .map(|record| resolve_eip(record, observed, cx, None, false, events));
-    (load_balancer, eip)
-}
-
-/// The parameters of CreateLoadBalancer, apart from the ClientToken.
-fn load_balancer_parameters(stack: &Stack, placement: &Placement) -> BTreeMap<String, String> {
-    let desired::LoadBalancer { spec, pay_type, .. } = &stack.load_balancer;
-    parameters([
-        ("EnsRegionId", placement.region.as_str()),
-        ("NetworkId", &placement.network),
-        ("VSwitchId", &placement.vswitch),
-        ("LoadBalancerName", &stack.name.load_balancer().create),
-        ("LoadBalancerSpec", spec),
-        ("PayType", pay_type),
-    ])
-}
-
-/// The parameters with which a missing EIP is made. The address type is fixed for good: one that
-/// is not wanted any more and was lost is made again as it was.
-fn eip_to_create(
-    stack: &Stack,
-    record: &Record,
-    placement: &Placement,
-) -> Option<BTreeMap<String, String>> {
-    let as_it_was = || (!record.created_with.is_empty()).then(|| record.created_with.clone());
-    match &stack.eip {
-        Some(eip) => Some(eip_parameters(stack, eip, placement)),
-        None => as_it_was(),
-    }
-}
-
-/// The parameters of CreateEipInstance, apart from the ClientToken. Tags stand under `Tag.<key>`.
-fn eip_parameters(
-    stack: &Stack,
-    eip: &desired::Eip,
-    placement: &Placement,
-) -> BTreeMap<String, String> {
-    let mut all = parameters([
-        ("EnsRegionId", placement.region.as_str()),
-        ("Name", &stack.name.eip()),
-        ("Description", &stack.name.eip_description()),
-        ("Bandwidth", &eip.bandwidth.to_string()),
-        ("InstanceChargeType", &eip.instance_charge_type),
-        ("InternetChargeType", &eip.internet_charge_type),
-    ]);
-    all.extend(eip.isp.iter().map(|isp| ("Isp".to_owned(), isp.clone())));
-    all.extend(
-        eip.tags
-            .iter()
-            .map(|(key, value)| (format!("Tag.{key}"), value.clone())),
-    );
-    all
-}
-
-fn parameters<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
-    pairs
-        .into_iter()
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .collect()
-}
-
-/// Whether there is an EIP: decided until the load balancer is made, fixed from then on.
-fn choose_address(stack: &Stack, ledger: &mut Ledger) {
-    let is_open = ledger.load_balancer.id.is_none() && ledger.load_balancer.intent.is_none();
-    if stack.eip.is_some() && ledger.eip.is_none() && is_open {
-        ledger.eip = Some(Record::planned([stack.name.eip()]));
-    }
-    if stack.eip.is_none() && ledger.eip.as_ref().is_some_and(was_never_made) {
-        ledger.eip = None;
-    }
-}
-
-/// Says which settings of the creates are wanted otherwise now.
-fn compare_created(
-    stack: &Stack,
-    load_balancer: &BTreeMap<String, String>,
-    ledger: &Ledger,
-    cx: &Context<'_>,
-    plan: &mut Plan,
-) {
-    let made = &ledger.load_balancer.created_with;
-    compare_immutable(
-        ["LoadBalancerSpec", "PayType"],
-        load_balancer,
-        made,
-        "ELB",
-        cx,
-        plan,
-    );
-    if let (Some(wanted), Some(record)) = (&stack.eip, &ledger.eip) {
-        let wanted = eip_parameters(stack, wanted, &ledger.placement);
-        let keys = ["Isp", "InstanceChargeType", "InternetChargeType"];
-        compare_immutable(keys, &wanted, &record.created_with, "EIP", cx, plan);
-    }
-}
-
-/// Settings that a create fixed for good and that are wanted otherwise now.
-fn compare_immutable<const N: usize>(
-    keys: [&str; N],
-    wanted: &BTreeMap<String, String>,
-    made: &BTreeMap<String, String>,
-    what: &str,
-    cx: &Context<'_>,
-    plan: &mut Plan,
-) {
-    // What was adopted was made by somebody else, with parameters that nobody recorded.
-    if made.is_empty() {
-        return;
-    }
-    for key in keys {
-        if wanted.get(key) != made.get(key) {
-            let stays = made.get(key).map_or("the cloud's default", String::as_str);
-            immutable(plan, &format!("{what} {key}"), stays, cx);
-        }
-    }
-}
-
-fn compare_placement(stack: &Stack, ledger: &Ledger, cx: &Context<'_>, plan: &mut Plan) {
-    let (wanted, made) = (&stack.placement, &ledger.placement);
-    if wanted.region != made.region || wanted.network != made.network {
-        let place = format!("region {}, network {}", made.region, made.network);
-        immutable(plan, "the placement", &place, cx);
-    } else if let Some(vswitch) = &stack.load_balancer.vswitch
-        && *vswitch != made.vswitch
-    {
-        immutable(plan, "the vSwitch", &made.vswitch, cx);
-    }
-    let has_eip = ledger.eip.is_some();
-    if stack.eip.is_some() != has_eip && ledger.load_balancer.id.is_some() {
-        immutable(
-            plan,
-            "the address type",
-            if has_eip { "internet" } else { "intranet" },
-            cx,
-        );
-    }
-}
-
-/// Says that a setting cannot be changed any more, and how to start afresh.
-fn immutable(plan: &mut Plan, what: &str, stays: &str, cx: &Context<'_>) {
-    let key = &cx.pool_service.key;
-    plan.report.conditions.refuse(&Refusal::new(
-        ConditionType::InSync,
-        Reason::ImmutableSetting,
-        format!(
-            "{what} stays {stays}: it cannot change after creation; kubectl delete ps {} -n {} \
-             starts afresh",
-            key.name, key.namespace
-        ),
-    ));
 }
 
 fn refuse_faults(stack: &Stack, plan: &mut Plan) {
@@ -954,7 +509,7 @@ pub(super) fn progress(plan: &mut Plan, condition: ConditionType, message: &str)
     plan.wait(Wait::Pending);
 }
 
-fn aggregate(ledger: &Ledger) -> BTreeMap<String, String> {
+pub(super) fn aggregate(ledger: &Ledger) -> BTreeMap<String, String> {
     use poolservice_api::keys;
 
     let mut all = BTreeMap::from([(
