@@ -82,12 +82,14 @@ async fn answer(
     shared: Arc<Shared>,
     dataplane: Option<Arc<Dataplane>>,
 ) -> Result<hyper::Response<Full<Bytes>>, NoAnswer> {
-    if page::is_asked_for(&request) {
-        let page = {
-            let gateway = shared.gateway();
-            page::render(gateway.cloud())
-        };
-        return Ok(html(page));
+    if let Some(page) = page::wanted(&request) {
+        let text = page.render(shared.gateway().cloud());
+        let mut response = hyper::Response::new(Full::new(Bytes::from(text)));
+        let kind = hyper::header::HeaderValue::from_static(page.content_type());
+        response
+            .headers_mut()
+            .insert(hyper::header::CONTENT_TYPE, kind);
+        return Ok(response);
     }
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_LIMIT)
@@ -111,13 +113,4 @@ async fn answer(
         Delivery::Lost => return Err(NoAnswer::Lost),
     }
     Ok(reply.response.map(Full::new))
-}
-
-fn html(page: String) -> hyper::Response<Full<Bytes>> {
-    let mut response = hyper::Response::new(Full::new(Bytes::from(page)));
-    let kind = hyper::header::HeaderValue::from_static("text/html; charset=utf-8");
-    response
-        .headers_mut()
-        .insert(hyper::header::CONTENT_TYPE, kind);
-    response
 }

@@ -42,9 +42,11 @@ mod dataplane;
 mod http;
 mod page;
 mod simulator;
+mod state_file;
 mod time;
 pub mod wire;
 
 pub use dataplane::BlockError;
 pub use simulator::{Builder, Clock, InstanceAddressError, Simulator, StartError};
+pub use state_file::StateFileError;
 pub use time::Timestamp;

@@ -2,23 +2,57 @@
 
 use std::fmt::Write as _;
 
+use serde_json::json;
+
 use crate::cloud::Cloud;
 
 /// Calls shown.
 const CALLS: usize = 100;
 
-/// Whether a request is a person's: a plain GET of `/` without parameters and without a signature.
-pub(crate) fn is_asked_for<B>(request: &http::Request<B>) -> bool {
-    request.method() == http::Method::GET
-        && request.uri().path() == "/"
+/// A page that is no part of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// `/`: for a person.
+    Html,
+    /// `/state.json`: the same for a program.
+    Json,
+}
+
+impl Page {
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Html => "text/html; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        }
+    }
+
+    pub(crate) fn render(self, cloud: &Cloud) -> String {
+        match self {
+            Self::Html => html(cloud),
+            Self::Json => {
+                json!({ "snapshot": cloud.snapshot(), "journal": cloud.journal() }).to_string()
+            }
+        }
+    }
+}
+
+/// Which page a request asks for: a plain GET without parameters and without a signature.
+pub(crate) fn wanted<B>(request: &http::Request<B>) -> Option<Page> {
+    let plain = request.method() == http::Method::GET
         && request.uri().query().is_none_or(str::is_empty)
-        && !request.headers().contains_key(http::header::AUTHORIZATION)
+        && !request.headers().contains_key(http::header::AUTHORIZATION);
+    match request.uri().path() {
+        "/" if plain => Some(Page::Html),
+        "/state.json" if plain => Some(Page::Json),
+        _ => None,
+    }
 }
 
 /// The page: a tree of ELBs, EIPs and instances, leaks and harm, and the last calls.
-pub(crate) fn render(cloud: &Cloud) -> String {
+fn html(cloud: &Cloud) -> String {
     let mut page = String::from(
-        "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><title>ens-sim</title>\
+        "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\">\
+         <meta http-equiv=\"refresh\" content=\"5\"><title>ens-sim</title>\
          <style>body{font:14px/1.5 system-ui,sans-serif;margin:2em}td,th{padding:0 1em 0 0;text-align:left}</style>\
          <h1>Simulated ENS</h1>",
     );
@@ -128,7 +162,8 @@ mod tests {
 
     #[test]
     fn the_page_shows_what_stands_and_only_people_get_it() {
-        let page = render(&Cloud::new(Config::default(), 1).unwrap());
+        let cloud = Cloud::new(Config::default(), 1).unwrap();
+        let page = html(&cloud);
         assert!(
             page.contains("lb-heifei")
                 && page.contains("eip-chengdu")
@@ -136,8 +171,12 @@ mod tests {
             "{page}"
         );
         let get = |uri: &str| http::Request::get(uri).body(()).unwrap();
-        assert!(is_asked_for(&get("/")));
-        assert!(!is_asked_for(&get("/?Action=DescribeInstances")));
+        assert_eq!(wanted(&get("/")), Some(Page::Html));
+        assert_eq!(wanted(&get("/state.json")), Some(Page::Json));
+        assert_eq!(wanted(&get("/?Action=DescribeInstances")), None);
+        let json: serde_json::Value = serde_json::from_str(&Page::Json.render(&cloud)).unwrap();
+        assert_eq!(json["snapshot"]["load_balancers"][1]["id"], "lb-heifei");
+        assert_eq!(json["journal"]["calls"], json!([]));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
@@ -15,6 +16,7 @@ use crate::cloud::{
 };
 use crate::dataplane::{AddressBlock, BlockError, Dataplane};
 use crate::http;
+use crate::state_file::{self, Keeper, StateFileError};
 use crate::time::Timestamp;
 use crate::wire::Gateway;
 
@@ -30,6 +32,9 @@ pub enum StartError {
     /// No block of loopback addresses is free for EIPs.
     #[error("no block of loopback addresses could be taken for EIPs")]
     AddressBlock(#[from] BlockError),
+    /// The state file cannot be used.
+    #[error(transparent)]
+    StateFile(#[from] StateFileError),
     /// The address of the endpoint cannot be listened on.
     #[error("the endpoint cannot listen on {address}")]
     Listen {
@@ -65,6 +70,7 @@ pub struct Builder {
     data_plane: bool,
     health_check_speedup: u32,
     clock: Option<Clock>,
+    state_file: Option<PathBuf>,
 }
 
 impl Builder {
@@ -135,6 +141,13 @@ impl Builder {
         self
     }
 
+    /// Keeps the cloud in a file: it starts as the file says, where there is one, and is written there after every
+    /// change. The file holds what [`Cloud::save`] does; temporary keys and nonces are not kept. Default: none.
+    pub fn state_file(mut self, path: &Path) -> Self {
+        self.state_file = Some(path.to_owned());
+        self
+    }
+
     /// Another source of time.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);
@@ -146,15 +159,24 @@ impl Builder {
     /// # Errors
     /// The world contradicts itself, or the system denies the endpoint's port or a block of addresses.
     pub async fn start(mut self) -> Result<Simulator, StartError> {
-        let block = if self.data_plane {
-            Some(AddressBlock::take(self.seed)?)
-        } else {
-            None
+        let restored = match &self.state_file {
+            Some(path) => state_file::read(path, self.config.clone())?,
+            None => None,
+        };
+        let block = match &restored {
+            _ if !self.data_plane => None,
+            // The EIPs have to keep their addresses.
+            Some(cloud) => Some(AddressBlock::take_at(cloud.config().eip_pool.0)?),
+            None => Some(AddressBlock::take(self.seed)?),
         };
         if let Some(block) = &block {
             self.config.eip_pool = (block.first(), AddressBlock::SIZE);
         }
-        let mut gateway = Gateway::new(Cloud::new(self.config, self.seed)?);
+        let cloud = match restored {
+            Some(cloud) => cloud,
+            None => Cloud::new(self.config, self.seed)?,
+        };
+        let mut gateway = Gateway::new(cloud);
         for (id, secret) in &self.keys {
             gateway.add_key(id, secret);
         }
@@ -184,6 +206,7 @@ impl Builder {
         tasks.spawn(drive(
             Arc::clone(&shared),
             dataplane.clone(),
+            self.state_file.map(Keeper::new),
             cancel.clone(),
         ));
         tasks.spawn(http::serve(
@@ -229,6 +252,7 @@ impl Simulator {
             data_plane: cfg!(target_os = "linux"),
             health_check_speedup: 1,
             clock: None,
+            state_file: None,
         }
     }
 
@@ -367,8 +391,13 @@ impl Shared {
     }
 }
 
-/// Carries the cloud's state to the data plane: after each change, and when a transition is due.
-async fn drive(shared: Arc<Shared>, dataplane: Option<Arc<Dataplane>>, cancel: CancellationToken) {
+/// Carries the cloud's state to the data plane and to its file: after each change, and when a transition is due.
+async fn drive(
+    shared: Arc<Shared>,
+    dataplane: Option<Arc<Dataplane>>,
+    mut keeper: Option<Keeper>,
+    cancel: CancellationToken,
+) {
     loop {
         let wait = {
             let mut gateway = shared.gateway();
@@ -379,6 +408,7 @@ async fn drive(shared: Arc<Shared>, dataplane: Option<Arc<Dataplane>>, cancel: C
         if let Some(dataplane) = &dataplane {
             dataplane.reconcile().await;
         }
+        keep(&shared, keeper.as_mut()).await;
         shared.revision.send_modify(|revision| *revision += 1);
         let due = async {
             match wait {
@@ -398,6 +428,16 @@ async fn drive(shared: Arc<Shared>, dataplane: Option<Arc<Dataplane>>, cancel: C
     }
     if let Some(dataplane) = &dataplane {
         dataplane.close().await;
+    }
+    keep(&shared, keeper.as_mut()).await;
+}
+
+async fn keep(shared: &Shared, keeper: Option<&mut Keeper>) {
+    let Some(keeper) = keeper else { return };
+    let text = shared.gateway().cloud().save();
+    match text {
+        Ok(text) => keeper.keep(text).await,
+        Err(error) => tracing::error!(%error, "the cloud cannot be written as text"),
     }
 }
 

@@ -1,10 +1,12 @@
 //! A simulated ENS as a program: `ens-sim --listen 127.0.0.1:18080`. It starts with the world of the user guide.
 #![forbid(unsafe_code)]
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use ens_sim::Simulator;
-use ens_sim::cloud::{Latency, Switches, World};
+use ens_sim::cloud::{FaultPlan, Latency, Switches, World};
 
 /// A simulated ENS with the world of the multi-region user guide. For tests and demonstrations.
 #[derive(Parser)]
@@ -28,6 +30,12 @@ struct Args {
     /// Turns over one assumption about what no public document settles; may be given several times.
     #[arg(long = "switch", value_parser = parse_switch)]
     switches: Vec<String>,
+    /// File that keeps the cloud: it is written after every change, and read at the start where it is there.
+    #[arg(long)]
+    state: Option<PathBuf>,
+    /// JSON file with faults: a list of rules such as {"action": "DeleteEip", "nth": 1, "fault": "lose-answer"}.
+    #[arg(long)]
+    faults: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -58,16 +66,20 @@ async fn main() -> anyhow::Result<()> {
     for name in &args.switches {
         switches.turn(name);
     }
-    let simulator = Simulator::builder()
+    let mut builder = Simulator::builder()
         .credentials(&args.credentials.0, &args.credentials.1)
         .seed(args.seed)
         .latency(latency)
         .switches(switches)
         .listen(&args.listen)
-        .world(World::guide())
-        .start()
-        .await
-        .context("starting the simulator")?;
+        .world(World::guide());
+    if let Some(path) = &args.faults {
+        builder = builder.faults(read_faults(path)?);
+    }
+    if let Some(path) = &args.state {
+        builder = builder.state_file(path);
+    }
+    let simulator = builder.start().await.context("starting the simulator")?;
     for (instance, address) in &args.instance_addresses {
         simulator
             .set_instance_address(instance, *address)
@@ -79,6 +91,12 @@ async fn main() -> anyhow::Result<()> {
         .context("waiting for Ctrl-C")?;
     simulator.shutdown().await;
     Ok(())
+}
+
+fn read_faults(path: &Path) -> anyhow::Result<FaultPlan> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("reading the faults of {}", path.display()))?;
+    FaultPlan::from_json(&text).with_context(|| format!("the faults of {}", path.display()))
 }
 
 fn print_world(simulator: &Simulator) {

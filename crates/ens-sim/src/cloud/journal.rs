@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 const CALLS_KEPT: usize = 10_000;
 
 /// One call as the cloud saw it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Call {
     /// Number from 1, in order of arrival, over all actions.
     pub number: u64,
@@ -33,7 +33,7 @@ pub struct Call {
 }
 
 /// What kind of paid resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Paid {
     /// An edge load balancer.
     LoadBalancer,
@@ -42,7 +42,7 @@ pub enum Paid {
 }
 
 /// The life of one paid resource that a call made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purchase {
     /// Its kind.
     pub kind: Paid,
@@ -63,7 +63,7 @@ pub struct Purchase {
 }
 
 /// Two live resources of one kind, name and region: at most one was wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Double {
     /// Their kind.
     pub kind: Paid,
@@ -78,7 +78,7 @@ pub struct Double {
 }
 
 /// A change of something that stood in the world from the start, beyond the listeners and backends of a user's ELB.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForeignTouch {
     /// The user's resource.
     pub id: String,
@@ -91,7 +91,7 @@ pub struct ForeignTouch {
 }
 
 /// Everything that was recorded.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Journal {
     /// The last calls, oldest first.
     pub calls: Vec<Call>,
@@ -137,6 +137,28 @@ impl Journal {
         let of_action = self.by_action.entry(action.to_owned()).or_default();
         *of_action += 1;
         (self.calls_seen, *of_action)
+    }
+
+    /// The record without the calls themselves: what a saved cloud keeps.
+    pub(crate) fn without_calls(&self) -> Self {
+        Self {
+            calls: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Finds its way again in a record that was read from a file.
+    pub(crate) fn index(&mut self) {
+        self.by_id.clear();
+        self.alive.clear();
+        for purchase in std::mem::take(&mut self.purchases) {
+            let gone = purchase.released_at.is_some();
+            let (id, made_as) = (purchase.id.clone(), made_as(&purchase));
+            self.bought(purchase);
+            if gone && let Some(ids) = self.alive.get_mut(&made_as) {
+                ids.remove(&id);
+            }
+        }
     }
 
     pub(crate) fn record(&mut self, call: Call) {

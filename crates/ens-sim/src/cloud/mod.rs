@@ -38,6 +38,7 @@ mod actions;
 mod answer;
 mod connect;
 mod error;
+mod fault_file;
 mod faults;
 mod furnish;
 mod health;
@@ -46,6 +47,7 @@ mod limits;
 mod message;
 mod params;
 mod resource;
+mod saved;
 mod schedule;
 mod scope;
 mod settings;
@@ -55,11 +57,12 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use connect::{Backend, Flow, FrontEnd, Refused};
 pub use error::ApiError;
+pub use fault_file::FaultFileError;
 pub use faults::{Fault, FaultPlan, FaultRule, STALE_LIMIT, When};
 pub use health::{HealthKey, Probe, ProbeKind};
 pub use journal::{Call, Double, ForeignTouch, Journal, Paid, Purchase};
@@ -69,6 +72,7 @@ pub use resource::{
     BackendServer, Binding, Eip, EipStatus, Instance, InstanceStatus, Life, Listener, ListenerKey,
     ListenerStatus, LoadBalancer, Network, Origin, Protocol, Region, VSwitch,
 };
+pub use saved::RestoreError;
 pub use settings::{Latency, MissingLoadBalancer, NameFilter, Switches};
 pub use world::{World, WorldError};
 
@@ -129,7 +133,7 @@ impl Default for Config {
 }
 
 /// Everything of one account.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) networks: BTreeMap<String, Network>,
     pub(crate) vswitches: BTreeMap<String, VSwitch>,
@@ -137,16 +141,18 @@ pub(crate) struct State {
     pub(crate) load_balancers: BTreeMap<String, LoadBalancer>,
     pub(crate) eips: BTreeMap<String, Eip>,
     /// Private addresses that instances and ELBs have.
+    #[serde(skip)]
     pub(crate) addresses: BTreeSet<Ipv4Addr>,
     /// ClientTokens by action and token.
-    pub(crate) tokens: BTreeMap<(&'static str, String), Token>,
+    #[serde(with = "saved::pairs")]
+    pub(crate) tokens: BTreeMap<(String, String), Token>,
     /// Released ones that lists still show, with the instant from which they do not.
     pub(crate) ghost_load_balancers: Vec<(Timestamp, LoadBalancer)>,
     pub(crate) ghost_eips: Vec<(Timestamp, Eip)>,
 }
 
 /// The first result of a call with a ClientToken.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Token {
     pub(crate) first_used: Timestamp,
     pub(crate) params: BTreeMap<String, String>,

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::time::Timestamp;
 
 /// An edge node: the place that `EnsRegionId` names.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Region {
     /// Id such as `cn-hefei`.
     pub id: String,
@@ -21,7 +21,7 @@ pub struct Region {
 }
 
 /// An edge network (the VPC of ENS).
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Network {
     /// Id, prefix `n-`.
     pub id: String,
@@ -34,7 +34,7 @@ pub struct Network {
 }
 
 /// A vSwitch of a network.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VSwitch {
     /// Id, prefix `vsw-`.
     pub id: String,
@@ -51,7 +51,7 @@ pub struct VSwitch {
 }
 
 /// State of an ENS computing instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InstanceStatus {
     /// Serving.
     Running,
@@ -62,7 +62,7 @@ pub enum InstanceStatus {
 }
 
 /// An ENS computing instance: a node of the cluster.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Instance {
     /// Id, prefix `i-`.
     pub id: String,
@@ -87,7 +87,7 @@ pub struct Instance {
 }
 
 /// Who made a resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// It stood there before the first call: a person's.
     World,
@@ -99,7 +99,7 @@ pub enum Origin {
 }
 
 /// Where a paid resource is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Life {
     /// Being made.
     Creating,
@@ -110,7 +110,7 @@ pub enum Life {
 }
 
 /// Transport or application protocol of a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// TCP.
@@ -157,7 +157,7 @@ impl fmt::Display for Protocol {
 }
 
 /// State of a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ListenerStatus {
     /// Made, or stopped. A new listener starts here.
     Stopped,
@@ -186,7 +186,7 @@ impl ListenerStatus {
 }
 
 /// Port and protocol: what names a listener within its ELB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ListenerKey {
     /// Front port.
     pub port: u16,
@@ -195,7 +195,7 @@ pub struct ListenerKey {
 }
 
 /// A listener of an ELB.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Listener {
     /// Front port.
     pub port: u16,
@@ -246,7 +246,7 @@ impl Listener {
 }
 
 /// A server behind an ELB. Servers belong to the ELB, not to a listener.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendServer {
     /// Instance id.
     pub server_id: String,
@@ -261,7 +261,7 @@ pub struct BackendServer {
 }
 
 /// An edge load balancer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoadBalancer {
     /// Id, prefix `lb-`.
     pub id: String,
@@ -291,7 +291,8 @@ pub struct LoadBalancer {
     pub busy_until: Timestamp,
     /// From when lists show it.
     pub listed_from: Timestamp,
-    /// Its listeners.
+    /// Its listeners. They serialize as a list.
+    #[serde(with = "listener_list")]
     pub listeners: BTreeMap<ListenerKey, Listener>,
     /// Its servers, in the order they were added.
     pub backends: Vec<BackendServer>,
@@ -311,7 +312,7 @@ impl LoadBalancer {
 
 /// State of an EIP. Only Available, InUse, Associating and Unassociating are documented; the other two words are ours for
 /// what the documents do not name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EipStatus {
     /// Being made (shown as `Pending`).
     Pending,
@@ -343,7 +344,7 @@ impl EipStatus {
 }
 
 /// What an EIP is bound to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
     /// Id of the target.
     pub instance_id: String,
@@ -352,7 +353,7 @@ pub struct Binding {
 }
 
 /// An elastic IP address.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Eip {
     /// Id, prefix `eip-`.
     pub id: String,
@@ -382,4 +383,30 @@ pub struct Eip {
     pub standby: bool,
     /// From when lists show it.
     pub listed_from: Timestamp,
+}
+
+/// Listeners as a list: JSON has no keys but texts, and each listener carries its own.
+mod listener_list {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::{Listener, ListenerKey};
+
+    pub(super) fn serialize<S: Serializer>(
+        listeners: &BTreeMap<ListenerKey, Listener>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(listeners.values())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<ListenerKey, Listener>, D::Error> {
+        let listeners = Vec::<Listener>::deserialize(from)?;
+        Ok(listeners
+            .into_iter()
+            .map(|listener| (listener.key(), listener))
+            .collect())
+    }
 }

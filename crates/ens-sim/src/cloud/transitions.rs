@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
+
 use super::resource::{EipStatus, Life, ListenerKey, ListenerStatus, VSwitch};
 use super::{Cloud, Request, State};
 use crate::time::Timestamp;
 
 /// One change that is under way. Each applies only if its object is still waiting for it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Transition {
     LoadBalancerReady(String),
     LoadBalancerStatus(String, bool),
@@ -25,8 +27,9 @@ pub(crate) enum Transition {
 }
 
 /// Transitions in the order in which they are due.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Pending {
+    #[serde(with = "super::saved::pairs")]
     queue: BTreeMap<(Timestamp, u64), (String, Transition)>,
     sequence: u64,
 }

@@ -13,7 +13,7 @@ const TRIES: u32 = 4096;
 
 /// No block could be had.
 #[derive(Debug, thiserror::Error)]
-#[error("none of the blocks that were tried in 127.64.0.0/10 can be locked")]
+#[error("no block of 127.64.0.0/10 that was tried can be locked")]
 pub struct BlockError(#[source] std::io::Error);
 
 /// A /24 of 127.64.0.0/10, ours as long as this value lives: it holds a listening socket on the block's first address.
@@ -41,6 +41,13 @@ impl AddressBlock {
         Err(BlockError(refusal))
     }
 
+    /// Takes the block that begins at `first`, where EIPs of an earlier run lie.
+    pub(crate) fn take_at(first: Ipv4Addr) -> Result<Self, BlockError> {
+        TcpListener::bind(SocketAddrV4::new(first, LOCK_PORT))
+            .map(|lock| Self { first, _lock: lock })
+            .map_err(BlockError)
+    }
+
     /// The first address; it is never an EIP.
     pub(crate) fn first(&self) -> Ipv4Addr {
         self.first
@@ -64,6 +71,8 @@ mod tests {
         assert!(one.contains(one.first()) && !one.contains(two.first()));
         let first = one.first();
         drop(one);
+        assert!(AddressBlock::take_at(two.first()).is_err(), "it is taken");
+        drop(AddressBlock::take_at(first).unwrap());
         assert_eq!(AddressBlock::take(77).unwrap().first(), first);
     }
 }

@@ -530,3 +530,106 @@ fn a_person_gets_a_page() {
         simulator.shutdown().await;
     });
 }
+
+#[test]
+fn a_simulator_that_is_started_again_keeps_its_cloud_and_its_addresses() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let begin = || {
+            start_with(
+                Simulator::builder()
+                    .latency(Latency::instant())
+                    .state_file(&path),
+            )
+        };
+        let first = begin().await;
+        let (balancer, eip) = buy(&first).await;
+        let bind = [
+            ("AllocationId", eip.as_str()),
+            ("InstanceId", &balancer),
+            ("InstanceType", "SlbInstance"),
+        ];
+        ok(&first, "AssociateEnsEipAddress", &bind).await;
+        let (address, block) = (eip_of(&first, &balancer), first.address_block());
+        first.shutdown().await;
+        let second = begin().await;
+        assert_eq!(
+            (eip_of(&second, &balancer), second.address_block()),
+            (address, block)
+        );
+        assert_eq!(
+            second.journal().leaks().count(),
+            2,
+            "an ELB and an EIP were bought"
+        );
+        let beside = Simulator::builder().state_file(&path).start().await;
+        assert!(
+            matches!(beside, Err(StartError::AddressBlock(_))),
+            "two simulators share one state"
+        );
+        second.shutdown().await;
+    });
+}
+
+#[test]
+fn a_state_file_that_is_something_else_is_named_and_left_alone() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "buy milk").unwrap();
+        let refused = Simulator::builder().state_file(&path).start().await;
+        let Err(StartError::StateFile(error)) = refused else {
+            panic!("it was taken")
+        };
+        assert!(error.to_string().contains("notes.txt"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "buy milk");
+    });
+}
+
+#[test]
+fn no_bytes_on_the_wire_stop_the_endpoint() {
+    run(async {
+        let simulator = start(Latency::instant()).await;
+        let mut rng = fastrand::Rng::with_seed(1);
+        let pieces: [&[u8]; 12] = [
+            b"GET ",
+            b"POST ",
+            b"/?Action=",
+            b"%",
+            b"=&",
+            b" HTTP/1.1\r\n",
+            b"Content-Length: ",
+            b"9999999999",
+            b"Authorization: ACS3-HMAC-SHA256 Credential=",
+            b"Transfer-Encoding: chunked\r\n",
+            b"\r\n\r\n",
+            b"\xff\x00",
+        ];
+        for _ in 0..2_000 {
+            let mut bytes = Vec::new();
+            for _ in 0..rng.usize(1..12) {
+                if rng.bool() {
+                    bytes.extend_from_slice(pieces[rng.usize(..pieces.len())]);
+                } else {
+                    let count = rng.usize(..20);
+                    bytes.extend(std::iter::repeat_with(|| rng.u8(..)).take(count));
+                }
+            }
+            let mut stream = TcpStream::connect(simulator.endpoint).await.unwrap();
+            // The endpoint may hang up in the middle of it.
+            let _sent = stream.write_all(&bytes).await;
+            let _ended = stream.shutdown().await;
+            let mut answer = Vec::new();
+            let _heard = stream.read_to_end(&mut answer).await;
+            assert!(
+                answer.is_empty()
+                    || answer.starts_with(b"HTTP/1.") && !answer.starts_with(b"HTTP/1.1 5"),
+                "{}",
+                String::from_utf8_lossy(&answer)
+            );
+        }
+        ok(&simulator, "DescribeEnsRegions", &[]).await;
+        simulator.shutdown().await;
+    });
+}

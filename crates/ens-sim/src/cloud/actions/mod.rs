@@ -93,7 +93,7 @@ fn once_per_token(
     let Some(token) = args.text("ClientToken") else {
         return create(scope);
     };
-    let key = (scope.action, token.to_owned());
+    let key = (scope.action.to_owned(), token.to_owned());
     let now = scope.now;
     scope
         .state

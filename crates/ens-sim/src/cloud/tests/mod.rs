@@ -8,6 +8,7 @@ mod limits;
 mod listeners;
 mod load_balancers;
 mod reads;
+mod saved;
 mod tags_and_monitors;
 
 use std::time::Duration;
