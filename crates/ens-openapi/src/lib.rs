@@ -80,3 +80,8 @@ pub use error::{Effect, Error, ErrorClass};
 pub use params::Params;
 pub use rate_limit::RateLimiter;
 pub use transport::{HyperTransport, Transport};
+
+/// The example of the README is compiled with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -18,6 +18,7 @@ use ens_openapi::credentials::{CredentialsError, ProvideCredentials};
 use ens_openapi::{
     Client, Credentials, Effect, EnsApi, Error, ErrorClass, Params, RateLimiter, StaticCredentials,
 };
+use futures::{StreamExt as _, TryStreamExt as _};
 use support::{Script, Step, is_about};
 use tokio::time::Instant;
 
@@ -698,6 +699,35 @@ async fn a_list_with_a_page_that_fails_is_never_given_in_part() {
         .await
         .unwrap_err();
     assert_eq!(error.class(), ErrorClass::Denied);
+}
+
+#[tokio::test]
+async fn a_stream_asks_for_a_page_when_it_is_needed_and_gives_each_row_once() {
+    // Between the pages a row was deleted, so that the second one begins with what the first one ended with.
+    let script = Script::new([page_of_elbs(0..100, 130), page_of_elbs(99..130, 130)]);
+    let client = script.client().build().unwrap();
+    let api: &dyn EnsApi = &client;
+    let filter = DescribeLoadBalancers::default();
+    let mut rows = std::pin::pin!(paging::stream_load_balancers(api, &filter));
+    let mut ids = Vec::new();
+    while let Some(row) = rows.try_next().await.unwrap() {
+        ids.push(row.load_balancer_id);
+        assert_eq!(script.sent().len(), if ids.len() <= 100 { 1 } else { 2 });
+    }
+    let expected: Vec<_> = (0..130).map(|id| format!("lb-{id}")).collect();
+    assert_eq!(ids, expected);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_error_of_its_page() {
+    let script = Script::new([page_of_elbs(0..100, 130), Step::error(400, "NoPermission")]);
+    let client = script.client().build().unwrap();
+    let filter = DescribeLoadBalancers::default();
+    let rows: Vec<_> = paging::stream_load_balancers(&client, &filter)
+        .collect()
+        .await;
+    assert_eq!(rows.len(), 101);
+    assert_eq!(rows[100].as_ref().unwrap_err().class(), ErrorClass::Denied);
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! Whole lists, collected page by page.
+//! Whole lists, collected page by page, or as streams that ask for a page when it is needed.
 
 use std::collections::BTreeSet;
+
+use futures::stream::{self, Stream, TryStreamExt as _};
 
 use super::eip::{DescribeEnsEipAddresses, Eip};
 use super::ens_api::EnsApi;
@@ -80,7 +82,7 @@ impl<T, K: Ord> Collector<T, K> {
 }
 
 macro_rules! collect {
-    ($(#[$doc:meta])* $name:ident, $method:ident, $request:ty, $row:ty, $key:ty, $size:expr, $key_of:expr) => {
+    ($(#[$doc:meta])* $name:ident, $stream:ident, $method:ident, $request:ty, $row:ty, $key:ty, $size:expr, $key_of:expr) => {
         $(#[$doc])*
         ///
         /// Page number and size of the request are not looked at.
@@ -99,37 +101,61 @@ macro_rules! collect {
             }
             Ok(collector.finish())
         }
+
+        $(#[$doc])*
+        ///
+        /// One by one, each id once. A page is asked for when its first row is; what comes after an error is not
+        /// asked for. A stream cannot tell whether rows moved between pages: where that matters, collect.
+        pub fn $stream<'a, A: EnsApi + ?Sized>(
+            api: &'a A,
+            filter: &$request,
+        ) -> impl Stream<Item = Result<$row, Error>> + Send + use<'a, A> {
+            let mut request = filter.clone();
+            request.page_size = Some($size);
+            let first = Some((request, Collector::<$row, $key>::new(), 1_u32));
+            stream::try_unfold(first, move |page| async move {
+                let Some((mut request, mut collector, number)) = page else {
+                    return Ok(None);
+                };
+                request.page_number = Some(number);
+                let may_go_on = collector.take(api.$method(&request).await?, $size, $key_of);
+                let rows = std::mem::take(&mut collector.items);
+                let next = may_go_on.then(|| (request, collector, number.saturating_add(1)));
+                Ok(Some((stream::iter(rows.into_iter().map(Ok)), next)))
+            })
+            .try_flatten()
+        }
     };
 }
 
 collect!(
     /// All ELBs that match.
-    load_balancers, describe_load_balancers, DescribeLoadBalancers, LoadBalancerSummary, String, PAGE_SIZE,
+    load_balancers, stream_load_balancers, describe_load_balancers, DescribeLoadBalancers, LoadBalancerSummary, String, PAGE_SIZE,
     |row| row.load_balancer_id.clone()
 );
 collect!(
     /// All listeners of an ELB that match.
-    listeners, describe_listeners, DescribeLoadBalancerListeners, ListenerSummary, (u16, ListenerProtocol), PAGE_SIZE,
+    listeners, stream_listeners, describe_listeners, DescribeLoadBalancerListeners, ListenerSummary, (u16, ListenerProtocol), PAGE_SIZE,
     |row| (row.listener_port, row.protocol.clone())
 );
 collect!(
     /// All EIPs that match.
-    eips, describe_eips, DescribeEnsEipAddresses, Eip, String, PAGE_SIZE,
+    eips, stream_eips, describe_eips, DescribeEnsEipAddresses, Eip, String, PAGE_SIZE,
     |row| row.allocation_id.clone()
 );
 collect!(
     /// All networks that match.
-    networks, describe_networks, DescribeNetworks, Network, String, NETWORK_PAGE_SIZE,
+    networks, stream_networks, describe_networks, DescribeNetworks, Network, String, NETWORK_PAGE_SIZE,
     |row| row.network_id.clone()
 );
 collect!(
     /// All vSwitches that match.
-    vswitches, describe_vswitches, DescribeVSwitches, VSwitch, String, NETWORK_PAGE_SIZE,
+    vswitches, stream_vswitches, describe_vswitches, DescribeVSwitches, VSwitch, String, NETWORK_PAGE_SIZE,
     |row| row.vswitch_id.clone()
 );
 collect!(
     /// All instances that match.
-    instances, describe_instances, DescribeInstances, Instance, String, PAGE_SIZE,
+    instances, stream_instances, describe_instances, DescribeInstances, Instance, String, PAGE_SIZE,
     |row| row.instance_id.clone()
 );
 

@@ -228,16 +228,22 @@ impl Client {
     }
 }
 
-/// Takes the security token out of the message of an error. The cloud repeats its whole string to sign when a signature
-/// does not match, the token with it, plain or encoded.
+/// Takes the security token out of the texts of an error. The cloud repeats its whole string to sign in the message when
+/// a signature does not match, the token with it, plain or encoded; the other texts are no more to be trusted.
 fn without_token(mut error: Error, credentials: &Credentials) -> Error {
     if let (Error::Answer { refusal, .. }, Some(token)) = (&mut error, &credentials.security_token)
         && !token.is_empty()
-        && let Some(message) = &mut refusal.message
     {
         let mut form = Secret::new(token.expose());
         for _ in 0..3 {
-            *message = message.replace(form.expose(), "***");
+            let texts = [
+                &mut refusal.code,
+                &mut refusal.message,
+                &mut refusal.request_id,
+            ];
+            for text in texts.into_iter().flatten() {
+                *text = text.replace(form.expose(), "***");
+            }
             form = Secret::new(percent_encode(form.expose()));
         }
     }
