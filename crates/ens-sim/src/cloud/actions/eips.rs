@@ -361,8 +361,19 @@ fn unassociate(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError
     if eip.status != EipStatus::InUse {
         return Err(ApiError::incorrect_eip_status(id, eip.status.as_str()));
     }
-    eip.status = EipStatus::Unassociating;
-    let origin = eip.origin.clone();
+    let (origin, standby, binding) = (eip.origin.clone(), eip.standby, eip.binding.clone());
+    let same_target = |other: &Eip| {
+        let target = |binding: &Option<Binding>| binding.as_ref().map(|b| b.instance_id.clone());
+        other.id != id && target(&other.binding) == target(&binding)
+    };
+    let mut others = scope.state.eips.values();
+    if !standby && others.any(|other| other.standby && same_target(other)) {
+        // The code is spelt like this.
+        let code = "InvalidUnAssociation.UnAssociateStandbyEipFist";
+        let message = "The standby EIP of the same instance has to be unbound first.";
+        return Err(ApiError::new(400, code, message));
+    }
+    eip_in(scope, id)?.status = EipStatus::Unassociating;
     scope.touching(&origin, id);
     scope.later(
         scope.config.latency.eip_unbind,
