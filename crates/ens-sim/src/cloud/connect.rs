@@ -1,6 +1,7 @@
 //! The data plane's decisions: what listens where, and which server a new flow goes to.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use super::health::health_key;
 use super::resource::{
@@ -9,6 +10,9 @@ use super::resource::{
 };
 use super::{Cloud, State};
 use crate::time::Timestamp;
+
+/// The default of `EstablishedTimeout`, in seconds.
+const ESTABLISHED_TIMEOUT: u64 = 900;
 
 /// A flow that a client opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +42,8 @@ pub struct Backend {
     pub reach: Option<Ipv4Addr>,
     /// Its port.
     pub port: u16,
+    /// A flow that carries nothing for this long ends: the listener's `EstablishedTimeout`.
+    pub idle_timeout: Duration,
 }
 
 /// Why a flow goes nowhere.
@@ -121,6 +127,11 @@ impl Cloud {
             } else {
                 server.port
             },
+            idle_timeout: Duration::from_secs(
+                listener
+                    .number("EstablishedTimeout")
+                    .unwrap_or(ESTABLISHED_TIMEOUT),
+            ),
         })
     }
 

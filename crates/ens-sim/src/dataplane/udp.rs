@@ -17,8 +17,6 @@ use crate::simulator::Shared;
 const DATAGRAM: usize = 65_535;
 /// Flows that one listener remembers; clients beyond them are dropped until others fall idle.
 const FLOWS: usize = 4096;
-/// A flow without traffic for this long is forgotten.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// Forwards datagrams until cancelled.
 pub(super) async fn forward(
@@ -61,7 +59,7 @@ pub(super) async fn forward(
                 protocol,
                 source,
             };
-            let Some(server) = open(&flow, &shared).await else {
+            let Some((server, idle)) = open(&flow, &shared).await else {
                 continue;
             };
             opened += 1;
@@ -71,7 +69,7 @@ pub(super) async fn forward(
             tasks.spawn(async move {
                 tokio::select! {
                     () = cancel.cancelled() => {}
-                    () = answer(server, front, source) => {}
+                    () = answer(server, front, source, idle) => {}
                 }
                 // The receiver is gone only when the listener is.
                 let _listener_gone = ended.send((source, number)).await;
@@ -86,8 +84,9 @@ pub(super) async fn forward(
     }
 }
 
-/// Chooses a server and connects a socket to it; `None` drops the datagram, as UDP does.
-async fn open(flow: &Flow, shared: &Shared) -> Option<Arc<UdpSocket>> {
+/// Chooses a server and connects a socket to it; `None` drops the datagram, as UDP does. Also tells after how long without
+/// an answer the flow is forgotten.
+async fn open(flow: &Flow, shared: &Shared) -> Option<(Arc<UdpSocket>, Duration)> {
     let chosen = {
         let now = shared.now();
         let mut gateway = shared.gateway();
@@ -101,14 +100,19 @@ async fn open(flow: &Flow, shared: &Shared) -> Option<Arc<UdpSocket>> {
     let backend = chosen.ok()?;
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.ok()?;
     socket.connect((backend.reach?, backend.port)).await.ok()?;
-    Some(Arc::new(socket))
+    Some((Arc::new(socket), backend.idle_timeout))
 }
 
 /// Carries a server's answers back until the flow is idle or the server's port is closed.
-async fn answer(server: Arc<UdpSocket>, front: std::sync::Weak<UdpSocket>, client: SocketAddr) {
+async fn answer(
+    server: Arc<UdpSocket>,
+    front: std::sync::Weak<UdpSocket>,
+    client: SocketAddr,
+    idle: Duration,
+) {
     let mut buffer = vec![0; DATAGRAM];
     loop {
-        let Ok(Ok(length)) = tokio::time::timeout(IDLE, server.recv(&mut buffer)).await else {
+        let Ok(Ok(length)) = tokio::time::timeout(idle, server.recv(&mut buffer)).await else {
             return;
         };
         let (Some(front), Some(datagram)) = (front.upgrade(), buffer.get(..length)) else {

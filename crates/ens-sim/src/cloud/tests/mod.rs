@@ -9,6 +9,7 @@ mod listeners;
 mod load_balancers;
 mod reads;
 mod saved;
+mod switches;
 mod tables;
 mod tags_and_monitors;
 
