@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ens_openapi::client::{ClientBuilder, Deadlines, RetryPolicy};
+use ens_openapi::transport::Proxy;
 use ens_openapi::{Client, Credentials, Effect, Error, HyperTransport, Params, StaticCredentials};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -345,4 +346,73 @@ fn authorities_that_are_none_are_refused_when_the_transport_is_built() {
             .unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
+}
+
+/// A proxy that serves one CONNECT: it passes the connection on to `target` whatever host is asked for, or refuses.
+async fn serve_proxy(target: Option<SocketAddr>) -> (SocketAddr, JoinHandle<String>) {
+    let (listener, address) = listen().await;
+    let server = tokio::spawn(async move {
+        let (mut inbound, _) = listener.accept().await.unwrap();
+        let request = read_request(&mut inbound).await;
+        let Some(target) = target else {
+            let refusal = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
+            inbound.write_all(refusal).await.unwrap();
+            return request;
+        };
+        inbound
+            .write_all(b"HTTP/1.1 200 Connected\r\n\r\n")
+            .await
+            .unwrap();
+        let mut outbound = tokio::net::TcpStream::connect(target).await.unwrap();
+        // It ends when either side closes, with an error or without.
+        let _ = tokio::io::copy_bidirectional(&mut inbound, &mut outbound).await;
+        request
+    });
+    (address, server)
+}
+
+fn proxied(proxy: SocketAddr) -> HyperTransport {
+    HyperTransport::builder()
+        .certificate_authorities(include_bytes!("data/tls/ca.pem"))
+        .proxy(Some(
+            Proxy::new(&format!("http://user:pass@{proxy}"), "").unwrap(),
+        ))
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn tls_goes_through_the_proxy_end_to_end() {
+    let (server_address, server) = serve_tls().await;
+    let (proxy_address, proxy) = serve_proxy(Some(server_address)).await;
+    let transport = proxied(proxy_address);
+    let client = client(format!("https://{server_address}"))
+        .transport(transport)
+        .build()
+        .unwrap();
+    client.call(WRITE, &Params::new()).await.unwrap();
+    // The pool keeps the connection open as long as the client lives.
+    drop(client);
+    server.abort();
+    let request = proxy.await.unwrap();
+    let first = format!("CONNECT {server_address} HTTP/1.1\r\n");
+    assert!(request.starts_with(&first), "{request}");
+    assert!(
+        request
+            .to_lowercase()
+            .contains("proxy-authorization: basic "),
+        "{request}"
+    );
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_means_that_nothing_was_sent() {
+    let (proxy_address, proxy) = serve_proxy(None).await;
+    let client = client("https://ens.example")
+        .transport(proxied(proxy_address))
+        .build()
+        .unwrap();
+    let error = client.call(WRITE, &Params::new()).await.unwrap_err();
+    assert_eq!(error.effect(), Effect::NotSent, "{error:?}");
+    assert!(proxy.await.unwrap().starts_with("CONNECT ens.example:443 "));
 }

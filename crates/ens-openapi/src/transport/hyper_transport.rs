@@ -17,9 +17,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::connector::WithDeadline;
+use super::proxy::{MaybeProxied, Proxy};
 use super::{Transport, TransportError};
 
-type Connector = WithDeadline<HttpsConnector<HttpConnector>>;
+type Connector = WithDeadline<HttpsConnector<MaybeProxied>>;
 
 /// A [`Transport`] with pooled connections.
 ///
@@ -28,7 +29,8 @@ type Connector = WithDeadline<HttpsConnector<HttpConnector>>;
 ///
 /// Certificates are checked by the verifier of the platform, or against the authorities given by
 /// [`certificate_authorities`](HyperTransportBuilder::certificate_authorities). The TLS provider (ring) is passed
-/// explicitly: nothing global is installed or needed. Proxies are not used. Clones share the pool.
+/// explicitly: nothing global is installed or needed. A proxy is used where
+/// [`proxy`](HyperTransportBuilder::proxy) names one. Clones share the pool.
 #[derive(Clone)]
 pub struct HyperTransport {
     client: Client<Connector, Full<Bytes>>,
@@ -52,6 +54,7 @@ impl HyperTransport {
             idle: Duration::from_secs(30),
             max_answer: 8 * 1024 * 1024,
             authorities: None,
+            proxy: None,
         }
     }
 }
@@ -71,6 +74,7 @@ pub struct HyperTransportBuilder {
     idle: Duration,
     max_answer: usize,
     authorities: Option<Vec<u8>>,
+    proxy: Option<Proxy>,
 }
 
 impl HyperTransportBuilder {
@@ -102,6 +106,13 @@ impl HyperTransportBuilder {
         self
     }
 
+    /// Reaches `https://` endpoints through this proxy; see [`Proxy::from_variables`].
+    #[must_use]
+    pub fn proxy(mut self, proxy: Option<Proxy>) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
     /// Builds it.
     ///
     /// # Errors
@@ -116,7 +127,10 @@ impl HyperTransportBuilder {
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(MaybeProxied {
+                direct: tcp,
+                proxy: self.proxy,
+            });
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(self.idle)

@@ -2,6 +2,7 @@
 
 mod connector;
 mod hyper_transport;
+mod proxy;
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use hyper_transport::{HyperTransport, HyperTransportBuilder, TlsError};
+pub use proxy::{Proxy, ProxyError};
 
 use crate::error::BoxError;
 
