@@ -33,6 +33,9 @@
 //!   bound to a computing instance.
 //! - The data plane needs Linux, where every address of 127.0.0.0/8 can be bound. EIPs come from a /24 of
 //!   127.64.0.0/10 that each process locks for itself; nodes have to be elsewhere.
+//! - UDP flows are forgotten after `EstablishedTimeout` without an answer, and a listener remembers at most 4,096.
+//! - A state file holds no nonces and no temporary keys: a request can be replayed once across a restart.
+//! - The monitor reads show the present instant only; requests over HTTP and HTTPS listeners are never counted.
 //! - A server counts as healthy until its health checks have failed often enough, as in keepalived.
 //! - Bandwidth is recorded and not enforced.
 #![forbid(unsafe_code)]

@@ -491,20 +491,23 @@ proptest! {
         action in prop::sample::select(vec![
             "CreateLoadBalancer", "DescribeLoadBalancers", "CreateLoadBalancerTCPListener", "AddBackendServers",
             "SetBackendServers", "CreateEipInstance", "DescribeEnsEipAddresses", "DescribeInstances",
-            "StartLoadBalancerListener", "ReleaseInstance", "AssociateEnsEipAddress",
+            "StartLoadBalancerListener", "ReleaseInstance", "AssociateEnsEipAddress", "TagResources", "UntagResources",
+            "ListTagResources", "DescribeLoadBalancerListenMonitor", "CreateLoadBalancerUDPListener",
+            "CreateLoadBalancerHTTPListener", "SetLoadBalancerTCPListenerAttribute", "DescribeVSwitches",
         ]),
         given in proptest::collection::btree_map(
             prop::sample::select(vec![
                 "LoadBalancerId", "EnsRegionId", "PageNumber", "PageSize", "ListenerPort", "BackendServers",
                 "Tag.1.Key", "Tag.1.Value", "Tag.99999999999999999999.Key", "EnsRegionIds.0", "InstanceIds",
-                "InstanceId", "AllocationId", "Bandwidth", "Scheduler", "ClientToken",
+                "InstanceId", "AllocationId", "Bandwidth", "Scheduler", "ClientToken", "ResourceId.1", "ResourceType",
+                "TagKey.1", "StartTime", "EndTime", "VPort", "Tags", "NextToken", "HealthCheck",
             ]),
-            "lb-heifei|cn-hefei|[0-9]{1,12}|.{0,30}|\\[\\{\"ServerId\":\"i-heifei-1\",\"Weight\":[0-9]{1,4}\\}\\]",
+            "lb-heifei|cn-hefei|i-heifei-1|instance|on|2026-01-31 1[0-9]:00:00|[0-9]{1,12}|.{0,30}|\\[\\{\"ServerId\":\"i-heifei-1\",\"Weight\":[0-9]{1,4}\\}\\]",
             0..6,
         ),
     ) {
         let given: Vec<(&str, &str)> = given.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let method = if action == "DescribeLoadBalancers" { "GET" } else { "POST" };
+        let method = if action.starts_with("Describe") { "GET" } else { "POST" };
         let query = signed_v1_query(method, "testid", "testsecret", action, &given, now());
         let request = http::Request::builder().method(method).uri(format!("/?{query}")).body(Bytes::new()).unwrap();
         let (status, code, _) = answer(&mut gateway(), &request);
