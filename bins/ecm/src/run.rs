@@ -12,6 +12,7 @@ use ecm_reconciler::{Controllers, identity};
 use ens_openapi::HyperTransport;
 use ens_openapi::credentials::{CredentialChain, CredentialsIo};
 use ens_openapi::rate_limit::RateLimiter;
+use ens_openapi::transport::Proxy;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use poolservice_api::keys;
 use tokio_util::sync::CancellationToken;
@@ -104,16 +105,24 @@ async fn kube_client(kubeconfig: Option<&PathBuf>) -> Result<kube::Client> {
 /// A client of the cloud that asks for leadership before every write and keeps to half of the
 /// published rates: they are the account's, and others use it too (behaviour 11.2).
 fn ens_client(endpoint: Option<&str>, leadership: &Leadership) -> Result<ens_openapi::Client> {
-    let transport = HyperTransport::new().context("setting up TLS")?;
-    let credentials = CredentialChain::official(&CredentialsIo::of_this_process(transport));
+    let proxy = Proxy::from_variables(|name| std::env::var(name).ok())
+        .context("the proxy of the environment")?;
+    let transport = || {
+        let builder = HyperTransport::builder().proxy(proxy.clone());
+        builder.build().context("setting up TLS")
+    };
+    let credentials = CredentialChain::official(&CredentialsIo::of_this_process(transport()?));
     let mut builder = ens_openapi::Client::builder(credentials)
+        .transport(transport()?)
         .user_agent_suffix(concat!("ecm/", env!("CARGO_PKG_VERSION")))
         .rate_limiter(Arc::new(RateLimiter::with_share(SHARE_OF_RATES)))
         .before_send(leadership.before_send());
     if let Some(endpoint) = endpoint {
         builder = builder.endpoint(endpoint);
     }
-    builder.build().context("setting up the client of the cloud")
+    builder
+        .build()
+        .context("setting up the client of the cloud")
 }
 
 /// Logs to standard error, `RUST_LOG` deciding what.

@@ -161,7 +161,9 @@ async fn a_misspelt_pool_annotation_is_named_and_the_other_pool_serves() {
     // What stands needs the annotations no more: losing one is told, and nothing is lost.
     let lost = json!({ "alibabacloud.com/ens-region-id": null });
     world.annotate_pool(&POOLS[0], lost).await;
-    world.reason(&pool_service(&POOLS[0]), "Accepted", "PlacementMissing").await;
+    world
+        .reason(&pool_service(&POOLS[0]), "Accepted", "PlacementMissing")
+        .await;
     assert_eq!(world.addresses(2).await, both);
     for address in &both {
         assert!(world.get(address, 80).await.starts_with("HTTP/1.1 200"));
