@@ -7,6 +7,8 @@ mod demo;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+#[cfg(feature = "sandbox")]
+mod table;
 mod ui;
 
 use std::process::ExitCode;

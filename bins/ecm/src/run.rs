@@ -64,14 +64,21 @@ enum Half {
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
-    log_to_stderr("info");
-    let kube = kube_client(args.kubeconfig.as_ref()).await?;
+    // kube logs every failed call by itself; what matters is said here with its cause.
+    log_to_stderr("info,kube_client::client::builder=off");
+    let (kube, server) = kube_client(args.kubeconfig.as_ref()).await?;
     let leadership = Leadership::sole_replica();
     let ens = ens_client(args.ens_endpoint.as_deref(), &leadership)?;
     tracing::info!(endpoint = %ens.endpoint(), "cloud");
     let identity = identity::discover(kube.clone(), args.load_balancer_class, args.cluster_id)
         .await
-        .context("finding out which cluster this is")?;
+        .with_context(|| {
+            format!(
+                "asking {server} which cluster this is: can it be reached from here, and may this \
+                 user read namespace {}?",
+                keys::SYSTEM_NAMESPACE
+            )
+        })?;
     tracing::info!(cluster_id = identity.cluster_id, "cluster");
     Controllers::builder(kube, Arc::new(ens), identity, leadership)
         .fan_out(args.controllers.contains(&Half::FanOut))
@@ -84,8 +91,9 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// A client of the cluster, without kube's own retries: they repeat writes for minutes.
-async fn kube_client(kubeconfig: Option<&PathBuf>) -> Result<kube::Client> {
+/// A client of the cluster and the server's address. Without kube's own retries: they repeat
+/// writes for minutes.
+async fn kube_client(kubeconfig: Option<&PathBuf>) -> Result<(kube::Client, String)> {
     let mut config = match kubeconfig {
         Some(path) => {
             let file = Kubeconfig::read_from(path)
@@ -99,7 +107,11 @@ async fn kube_client(kubeconfig: Option<&PathBuf>) -> Result<kube::Client> {
         )?,
     };
     config.default_retry = false;
-    kube::Client::try_from(config).context("connecting to the cluster")
+    let server = config.cluster_url.to_string();
+    Ok((
+        kube::Client::try_from(config).context("connecting to the cluster")?,
+        server,
+    ))
 }
 
 /// A client of the cloud that asks for leadership before every write and keeps to half of the

@@ -9,7 +9,8 @@ use ecm_testkit::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, POOLS, Sandbox};
 use poolservice_api::keys;
 
 use crate::run::{log_to_stderr, stop_on_signal};
-use crate::ui::{BOLD, DIM, styled, table};
+use crate::table;
+use crate::ui::{BOLD, DIM, styled};
 
 /// Flags of `ecm sandbox`.
 #[derive(Debug, ClapArgs)]
@@ -41,7 +42,7 @@ impl From<Latency> for ens_sim::cloud::Latency {
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
-    log_to_stderr("warn,ecm_reconciler=info");
+    log_to_stderr("warn,ecm_reconciler=info,kube_client::client::builder=off");
     let stop = stop_on_signal()?;
     let running = Running::start(args.latency).await?;
     let file = KubeconfigFile::write(args.kubeconfig.as_deref(), running.sandbox.kubeconfig())?;
@@ -120,7 +121,7 @@ fn tell(running: &Running, kubeconfig: &Path) {
     );
     println!("credentials  {ACCESS_KEY_ID} / {ACCESS_KEY_SECRET}");
     println!();
-    table(
+    table::print(
         &[
             "POOL",
             "REGION",

@@ -299,7 +299,10 @@ fn missing_parent(ps: &PoolService, service: bool) -> Refusal {
         (Reason::NodePoolMissing, "NodePool", ps.pool.as_deref())
     };
     let message = match name {
-        Some(name) => format!("{kind} {name} does not exist: the cloud is left as it is"),
+        Some(name) => format!(
+            "{kind} {name} does not exist: what stands is released with this PoolService, and only \
+             then"
+        ),
         None => format!("neither a label nor an owner says which {kind} this belongs to"),
     };
     Refusal::new(ConditionType::Accepted, reason, message)

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ecm_policy::conditions::{ConditionType, Reason, Refusal};
+use ecm_policy::conditions::{ConditionType, Reason, Refusal, Status};
 use ecm_policy::desired::{Desired, Notice, desired};
 use ecm_policy::ledger::{self, Ledger, Record, State};
 use ecm_policy::observed::Observed;
@@ -193,7 +193,7 @@ impl Elb {
 
         let mut plan = match self.look(key, ps, &desired, &state).await? {
             Ok(plan) => plan,
-            Err(error) => return self.unreadable(key, ps, status, &error).await,
+            Err(error) => return self.unreadable(key, snapshot, status, &error).await,
         };
         let mut ledger = state.current().cloned();
         if let Some(next) = plan.ledger.take() {
@@ -354,10 +354,11 @@ impl Elb {
     async fn unreadable(
         &self,
         key: &ObjectKey,
-        ps: &PoolService,
+        snapshot: &Snapshot,
         status: &PoolServiceStatus,
         error: &ens_openapi::Error,
     ) -> Result<Next, SyncError> {
+        let ps = &snapshot.pool_service;
         let refusal = Refusal::new(
             ConditionType::LoadBalancerReady,
             report::reason(error),
@@ -374,7 +375,12 @@ impl Elb {
             condition,
             ..refusal
         });
-        tracing::warn!(pool_service = %key, error = %report::chain(error), "the cloud could not be read");
+        tracing::warn!(pool_service = %key, error = report::describe(error), "the cloud could not be read");
+        let note = format!(
+            "the cloud could not be read: {}",
+            report::describe_once(error)
+        );
+        self.warn_both(snapshot, report::reason(error), &note);
         self.write_status(key, ps, status, &plan).await?;
         Ok(Next::LookAgain(self.retry_after(key, error)))
     }
@@ -464,23 +470,29 @@ impl Elb {
             self.notifier
                 .pool_service_once(ps, kind, event.reason, &event.message);
         }
-        for condition in plan.report.conditions.with_ready() {
-            if condition.condition == ConditionType::Accepted
-                && condition.status == ecm_policy::conditions::Status::False
-            {
-                let (reason, note) = (condition.reason, condition.message.as_str());
-                self.notifier
-                    .pool_service_once(ps, EventType::Warning, reason, note);
-                if let Some(service) = &snapshot.service {
-                    self.notifier
-                        .service_once(service, EventType::Warning, reason, note);
-                }
-            }
+        let accepted = plan.report.conditions.get(ConditionType::Accepted);
+        // A parent that is missing is mostly one that is going: the fan-out says that better.
+        let is_going = |reason| matches!(reason, Reason::ServiceMissing | Reason::NodePoolMissing);
+        if let Some(accepted) =
+            accepted.filter(|c| c.status == Status::False && !is_going(c.reason))
+        {
+            self.warn_both(snapshot, accepted.reason, &accepted.message);
         }
         for notice in &plan.report.notices {
             let (reason, note) = notice_event(notice);
             self.notifier
                 .pool_service_once(ps, EventType::Warning, reason, &note);
+        }
+    }
+
+    /// Warns once on the PoolService and on its Service, which is where people look first.
+    fn warn_both(&self, snapshot: &Snapshot, reason: Reason, note: &str) {
+        let ps = &snapshot.pool_service;
+        self.notifier
+            .pool_service_once(ps, EventType::Warning, reason, note);
+        if let Some(service) = &snapshot.service {
+            self.notifier
+                .service_once(service, EventType::Warning, reason, note);
         }
     }
 

@@ -26,7 +26,27 @@ pub(crate) fn reason(error: &ens_openapi::Error) -> Reason {
 
 /// What a person reads about a failed call: the whole chain of causes, and what to do.
 pub(crate) fn describe(error: &ens_openapi::Error) -> String {
-    format!("{}. {}", chain(error), error.advice())
+    format!("{}. {}", on_one_line(&chain(error)), error.advice())
+}
+
+/// A refusal of a signature repeats the whole text that was signed; that helps whoever writes a
+/// client, and hides from everybody else what to do.
+fn on_one_line(text: &str) -> String {
+    let (head, tail) = match text.find("server string to sign is") {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let request_id = tail
+        .rfind(" (RequestId ")
+        .and_then(|at| tail.get(at..))
+        .unwrap_or_default();
+    let words: Vec<&str> = head.split_whitespace().collect();
+    format!("{}{request_id}", words.join(" "))
+}
+
+/// The same text for the same refusal, whatever its request id: for events that are said once.
+pub(crate) fn describe_once(error: &ens_openapi::Error) -> String {
+    without_request_ids(&describe(error))
 }
 
 /// An error with its causes on one line.
@@ -314,6 +334,18 @@ mod tests {
         assert!(patch["status"]["loadBalancer"]["ingress"].is_null());
         assert!(patch["status"]["aggregateToAnnotations"]["eip-id"].is_null());
         assert_eq!(patch["status"]["aggregateToAnnotations"]["lb-id"], "lb-1");
+    }
+
+    #[test]
+    fn a_refused_signature_is_told_in_one_line_with_its_request_id() {
+        let text = "DescribeVSwitches: SignatureDoesNotMatch: Specified signature does not match \
+                    our calculation. server string to sign is:ACS3\nfdb2\nPOST (RequestId AB-1)";
+        assert_eq!(
+            on_one_line(text),
+            "DescribeVSwitches: SignatureDoesNotMatch: Specified signature does not match our \
+             calculation. (RequestId AB-1)"
+        );
+        assert_eq!(on_one_line("a\nb (RequestId X)"), "a b (RequestId X)");
     }
 
     #[test]

@@ -17,7 +17,8 @@ PoolService, for one pool; on both, that of the PoolService counts. Values are t
 A value that is not allowed is refused: the PoolService gets the condition `Accepted=False` with the
 reason `InvalidAnnotation` and a message that says what is allowed. Before a load balancer exists
 none is created; afterwards the setting keeps its value, and everything else goes on. A change that
-is refused gets `InSync=False`, reason `ImmutableSetting`: delete the Service and make it again. A
+is refused gets `InSync=False`, reason `ImmutableSetting`: delete the PoolService to
+make that pool's load balancer again, or the Service to make all of them again. A
 key that nobody knows gets a Warning event with the nearest one.
 
 Two annotations are OpenYurt's. The first decides whether there is a load balancer at all:

@@ -9,7 +9,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::stage;
-use crate::ui;
+use crate::table;
 
 /// The namespace that the guide's commands use.
 const NAMESPACE: &str = "default";
@@ -163,10 +163,10 @@ impl Kubectl {
 }
 
 /// Prints the columns of a Table that kubectl shows without `-o wide`.
-fn print(table: &Value) {
+fn print(answer: &Value) {
     let empty = Vec::new();
     let list = |value: &Value| value.as_array().unwrap_or(&empty).clone();
-    let columns: Vec<(usize, String)> = list(&table["columnDefinitions"])
+    let columns: Vec<(usize, String)> = list(&answer["columnDefinitions"])
         .iter()
         .enumerate()
         .filter(|(_, column)| column["priority"].as_i64().unwrap_or(0) == 0)
@@ -178,7 +178,7 @@ fn print(table: &Value) {
         })
         .collect();
     let header: Vec<&str> = columns.iter().map(|(_, name)| name.as_str()).collect();
-    let rows = list(&table["rows"]).into_iter().map(|row| {
+    let rows = list(&answer["rows"]).into_iter().map(|row| {
         columns
             .iter()
             .map(|(at, _)| match &row["cells"][*at] {
@@ -188,5 +188,5 @@ fn print(table: &Value) {
             })
             .collect::<Vec<_>>()
     });
-    println!("{}", ui::render(&header, rows));
+    println!("{}", table::render(&header, rows));
 }

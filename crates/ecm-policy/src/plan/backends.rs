@@ -200,7 +200,11 @@ fn tell(stack: &Stack, in_place: bool, plan: &mut Plan) {
             .collect();
         conditions.good(
             ConditionType::BackendsReady,
-            format!("{count} servers: {}", nodes.join(", ")),
+            format!(
+                "{count} {}: {}",
+                if count == 1 { "server" } else { "servers" },
+                nodes.join(", ")
+            ),
         );
     }
 }
