@@ -256,6 +256,8 @@ impl Planner<'_> {
             }
             Standing::Terminating => {
                 self.delete_all(ours.iter().copied(), Cause::ServiceTerminating);
+                // People stop sending traffic to an address before it is released.
+                self.report(service, &ours);
                 self.remove_finalizer(service, &ours);
             }
             Standing::Foreign => {

@@ -41,6 +41,9 @@ const ROUNDS: usize = 8;
 /// Longest time that one call to the API server may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// How often a status is written again when somebody else has changed the object meanwhile.
+const STATUS_ATTEMPTS: usize = 4;
+
 /// How long a refusal that only a change can lift is left alone (behaviour 11.1).
 const REFUSED: Duration = Duration::from_secs(5 * 60);
 
@@ -198,7 +201,7 @@ impl Elb {
         let mut ledger = state.current().cloned();
         if let Some(next) = plan.ledger.take() {
             let before = ledger.as_ref().map(|l| l.sequence);
-            let written = match self.ledgers.write(key, &ps.uid, before, &next).await {
+            let written = match self.ledgers.write(key, ps, before, &next).await {
                 Ok(written) => written,
                 // Planned on what is not any more: the watch brings what is.
                 Err(LedgerError::Stale { .. }) => {
@@ -306,7 +309,7 @@ impl Elb {
                 {
                     let written = self
                         .ledgers
-                        .write(key, &ps.uid, Some(current.sequence), &next)
+                        .write(key, ps, Some(current.sequence), &next)
                         .await?;
                     self.memories.wrote_ledger(key, &ps.uid, written.clone());
                     *ledger = Some(written);
@@ -396,40 +399,53 @@ impl Elb {
         }
     }
 
-    /// Writes the status where it differs; says whether it did.
+    /// Writes the status where it differs; says whether it did. What the watch shows decides
+    /// whether there is anything to write; what is written starts from the live object, so that an
+    /// address that another sync has just published, or withdrawn, stays so.
     async fn write_status(
         &self,
         key: &ObjectKey,
         ps: &PoolService,
-        current: &PoolServiceStatus,
+        seen: &PoolServiceStatus,
         plan: &Plan,
     ) -> Result<bool, SyncError> {
         let now = self.clock.now();
-        let wanted = report::status(current, &plan.report, ps.generation, now);
-        if wanted == *current {
+        if report::status(seen, &plan.report, ps.generation, now) == *seen {
             return Ok(false);
         }
         let api: Api<poolservice_api::PoolService> =
             Api::namespaced(self.client.clone(), &key.namespace);
-        let patch = report::patch(&ps.uid, current, &wanted);
-        let params = PatchParams::default();
-        let patched = timeout(
-            DEADLINE,
-            api.patch_status(&key.name, &params, &Patch::Merge(&patch)),
-        )
-        .await
-        .map_err(|_| SyncError::Deadline { key: key.clone() })?;
-        match patched {
-            Ok(_) => Ok(true),
-            // Gone, or another object of the same name: the watch says so too.
-            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {
-                Ok(false)
+        let late = |_| SyncError::Deadline { key: key.clone() };
+        let failed = |source| SyncError::Status {
+            key: key.clone(),
+            source: Box::new(source),
+        };
+        for _ in 0..STATUS_ATTEMPTS {
+            let live = timeout(DEADLINE, api.get_opt(&key.name))
+                .await
+                .map_err(late)?;
+            let live = live.map_err(failed)?;
+            let Some(live) = live.filter(|live| live.metadata.uid.as_ref() == Some(&ps.uid)) else {
+                return Ok(false);
+            };
+            let current = live.status.unwrap_or_default();
+            let wanted = report::status(&current, &plan.report, live.metadata.generation, now);
+            if wanted == current {
+                return Ok(false);
             }
-            Err(source) => Err(SyncError::Status {
-                key: key.clone(),
-                source: Box::new(source),
-            }),
+            let version = live.metadata.resource_version.unwrap_or_default();
+            let patch = Patch::Merge(report::patch(&version, &current, &wanted));
+            let params = PatchParams::default();
+            let patched = timeout(DEADLINE, api.patch_status(&key.name, &params, &patch)).await;
+            match patched.map_err(late)? {
+                Ok(_) => return Ok(true),
+                Err(kube::Error::Api(status)) if status.is_conflict() => {}
+                Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(false),
+                Err(source) => return Err(failed(source)),
+            }
         }
+        // Somebody else keeps writing: the next look goes on.
+        Ok(false)
     }
 
     /// Publishes the events of a plan and of its steps.
@@ -450,7 +466,7 @@ impl Elb {
                 Err(error) => {
                     tracing::warn!(pool_service = %ps.key, %step, error = %report::chain(error), "refused");
                     if let StepError::Cloud(error) = error {
-                        let note = format!("could not {step}: {}", report::describe(error));
+                        let note = format!("could not {step}: {}", report::describe_once(error));
                         self.notifier.pool_service(
                             ps,
                             EventType::Warning,

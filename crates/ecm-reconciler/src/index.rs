@@ -11,6 +11,8 @@ use ecm_policy::selector::Selector;
 use ecm_policy::snapshot::{Endpoint, Node, ObjectKey, Pool, Snapshot};
 use ecm_policy::{annotations, fan_out};
 
+use poolservice_api::keys;
+
 use crate::objects::{EndpointSlice, PoolService, Service, pool_of_node};
 
 mod multimap;
@@ -391,6 +393,8 @@ impl Index {
             ps.map(|ps| {
                 let mut snapshot = ps.snapshot.clone();
                 snapshot.resource_version.clear();
+                // Our own ledger writes ask for no look: whoever wrote one knows when to look next.
+                snapshot.annotations.remove(keys::LEDGER);
                 snapshot
             })
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ecm_policy::ledger::{self, Ledger, State};
-use ecm_policy::snapshot::ObjectKey;
+use ecm_policy::snapshot::{self, ObjectKey};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use poolservice_api::{PoolService, keys};
@@ -85,10 +85,11 @@ impl LedgerStore {
     pub(crate) async fn write(
         &self,
         key: &ObjectKey,
-        uid: &str,
+        planned: &snapshot::PoolService,
         before: Option<u64>,
         ledger: &Ledger,
     ) -> Result<Ledger, LedgerError> {
+        let uid = planned.uid.as_str();
         let next = Ledger {
             sequence: before.map_or(1, |n| n + 1),
             ..ledger.clone()
@@ -114,8 +115,8 @@ impl LedgerStore {
                 State::Current(ledger) => Some(ledger.sequence),
                 State::Lost(_) => return Err(LedgerError::Stale { key: key.clone() }),
             };
-            // A finalizer cannot be added to what is being deleted, and nothing may be made for it.
-            let is_late = !has_ours && live.metadata.deletion_timestamp.is_some();
+            // Nothing may be made for what is being deleted meanwhile.
+            let is_late = !planned.deleting && live.metadata.deletion_timestamp.is_some();
             if sequence != before || is_late {
                 return Err(LedgerError::Stale { key: key.clone() });
             }

@@ -34,6 +34,12 @@ pub(crate) struct Freshness {
 }
 
 impl Subject<'_> {
+    /// Whether something may be released: then a thing is read by its id, now, whatever a list of
+    /// a while ago showed (behaviour 5.6).
+    fn is_release(&self) -> bool {
+        matches!(self.desired, Desired::Release(_))
+    }
+
     /// Where its resources are.
     fn region(&self) -> Option<&str> {
         match (self.ledger, self.desired) {
@@ -110,7 +116,8 @@ pub(crate) async fn read(
     match need {
         Need::LoadBalancer => {
             if let Some(id) = subject.load_balancer() {
-                observed.load_balancer = load_balancer(id, region, regions, fresh).await?;
+                let by_id = subject.is_release();
+                observed.load_balancer = load_balancer(id, by_id, region, regions, fresh).await?;
             }
         }
         Need::Detail => detail(regions, fresh, observed).await?,
@@ -160,6 +167,7 @@ pub(crate) async fn read(
 /// be gone only when a list that begins after that does not show it either (behaviour 8.5).
 async fn load_balancer(
     id: &str,
+    by_id: bool,
     region: &str,
     regions: &Regions,
     fresh: Freshness,
@@ -168,11 +176,14 @@ async fn load_balancer(
         found.status_age = regions.status_age(region, &found);
         Presence::Present(found)
     };
-    if let Some(found) = regions
-        .lists(region, fresh.lists)
-        .await?
-        .load_balancers
-        .get(id)
+    let listed = if by_id {
+        None
+    } else {
+        Some(regions.lists(region, fresh.lists).await?)
+    };
+    if let Some(found) = listed
+        .as_ref()
+        .and_then(|lists| lists.load_balancers.get(id))
     {
         return Ok(aged(found.clone()));
     }
@@ -225,7 +236,7 @@ async fn eip(
     let Some(id) = subject.ledger.and_then(|l| l.eip.as_ref()?.id.as_deref()) else {
         return Ok(Presence::Unread);
     };
-    if let Some(found) = lists.eips.get(id) {
+    if let Some(found) = lists.eips.get(id).filter(|_| !subject.is_release()) {
         return Ok(Presence::Present(found.clone()));
     }
     if let Some(found) = regions.eip(id).await? {

@@ -114,7 +114,7 @@ pub(crate) fn status(
 /// The merge patch that brings `current` to `wanted`. In a merge patch what is left out stays, so
 /// what goes is named with null (RFC 7396).
 pub(crate) fn patch(
-    uid: &str,
+    resource_version: &str,
     current: &PoolServiceStatus,
     wanted: &PoolServiceStatus,
 ) -> serde_json::Value {
@@ -129,8 +129,8 @@ pub(crate) fn patch(
         .chain(kept.into_iter().map(|(key, value)| (key, Some(value))))
         .collect();
     serde_json::json!({
-        // Another object of the same name must not get this one's status.
-        "metadata": { "uid": uid },
+        // Nothing that was written since may be lost, and no other object of the name be hit.
+        "metadata": { "resourceVersion": resource_version },
         "status": {
             "conditions": wanted.conditions,
             "loadBalancer": { "ingress": ingress },
@@ -324,7 +324,7 @@ mod tests {
         report.addresses = Addresses::Withdraw;
         report.aggregate.remove("eip-id");
         let second = status(&first, &report, Some(1), at(20));
-        let patch = patch("uid", &first, &second);
+        let patch = patch("7", &first, &second);
         assert!(
             patch["status"]["loadBalancer"]
                 .as_object()

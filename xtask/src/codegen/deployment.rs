@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EnvVar, EnvVarSource, PodSecurityContext, PodSpec, PodTemplateSpec,
+    Affinity, Capabilities, Container, EnvVar, EnvVarSource, NodeAffinity, NodeSelector,
+    NodeSelectorRequirement, NodeSelectorTerm, PodSecurityContext, PodSpec, PodTemplateSpec,
     ResourceRequirements, SeccompProfile, SecretKeySelector, SecurityContext,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -57,10 +58,36 @@ pub(super) fn document() -> Result<String> {
     })
 }
 
+/// An edge node goes on without the cloud: a controller on it would act on what it last saw.
+fn away_from_the_edge() -> Affinity {
+    let not_an_edge_worker = |key: &str| NodeSelectorRequirement {
+        key: key.to_owned(),
+        operator: "NotIn".to_owned(),
+        values: Some(vec!["true".to_owned()]),
+    };
+    let term = NodeSelectorTerm {
+        match_expressions: Some(vec![
+            not_an_edge_worker("openyurt.io/is-edge-worker"),
+            not_an_edge_worker("alibabacloud.com/is-edge-worker"),
+        ]),
+        ..NodeSelectorTerm::default()
+    };
+    Affinity {
+        node_affinity: Some(NodeAffinity {
+            required_during_scheduling_ignored_during_execution: Some(NodeSelector {
+                node_selector_terms: vec![term],
+            }),
+            ..NodeAffinity::default()
+        }),
+        ..Affinity::default()
+    }
+}
+
 fn pod() -> PodSpec {
     PodSpec {
         service_account_name: Some(NAME.to_owned()),
         priority_class_name: Some("system-cluster-critical".to_owned()),
+        affinity: Some(away_from_the_edge()),
         containers: vec![container()],
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),

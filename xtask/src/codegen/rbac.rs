@@ -86,7 +86,7 @@ fn cluster_rules() -> Vec<PolicyRule> {
         rule(NodePool::GROUP, &["nodepools"], &WATCH),
         rule("", &["nodes"], &WATCH),
         rule("discovery.k8s.io", &["endpointslices"], &WATCH),
-        rule("events.k8s.io", &["events"], &["create", "patch"]),
+        rule("events.k8s.io", &["events"], &["get", "create", "patch"]),
         // The UID of the cluster is that of this namespace.
         PolicyRule {
             resource_names: Some(vec![keys::SYSTEM_NAMESPACE.to_owned()]),

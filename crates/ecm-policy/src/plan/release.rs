@@ -38,7 +38,8 @@ pub(super) fn plan(
             // People stop sending traffic to an address before it goes.
             if !cx.pool_service.published.is_empty() {
                 plan.report.addresses = Addresses::Withdraw;
-                plan.wait(Wait::Again);
+                // The change of the status brings the next look; this is for a watch that lags.
+                plan.wait(Wait::Pending);
                 return plan;
             }
             let_go(ledger.clone(), ledger, observed, cx, &mut plan);

@@ -103,6 +103,13 @@ pub(super) fn plan(
     plan
 }
 
+/// Whether nothing new may be created for what is asked for.
+fn asks_in_vain(stack: &Stack) -> bool {
+    !stack.faults.is_empty()
+        || !stack.refusals.is_empty()
+        || matches!(stack.source, Source::User { .. })
+}
+
 /// A load balancer and an EIP of our own.
 fn manage(
     stack: &Stack,
@@ -151,7 +158,7 @@ fn manage(
     // A create that was never sent waits for annotations that can be read; one that was is
     // repeated with the parameters of the ledger.
     let is_fresh = |record: Option<&Record>| record.is_none_or(|r| r.intent.is_none());
-    let faulty = !stack.faults.is_empty();
+    let faulty = asks_in_vain(stack);
     let hold_load_balancer = is_blocked || (faulty && is_fresh(before.map(|l| &l.load_balancer)));
     let hold_eip = is_blocked || (faulty && is_fresh(before.and_then(|l| l.eip.as_ref())));
 

@@ -68,7 +68,9 @@ pub(super) fn adjust(
         Presence::Present(eip) if eip.bound_to.as_ref() != Some(&id) => Some(&found.address),
         // On its way to or from this load balancer: neither address is right for long.
         Presence::Present(eip) => (eip.status == EipStatus::InUse).then_some(&eip.address),
-        Presence::Gone { .. } => Some(&found.address),
+        Presence::Gone { confirmed: true } => Some(&found.address),
+        // Rows moved while the list was read: that no EIP was seen proves nothing.
+        Presence::Gone { confirmed: false } => None,
         Presence::Unread => {
             plan.need(Need::Eip);
             return;
