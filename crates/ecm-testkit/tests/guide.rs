@@ -17,6 +17,7 @@ use ecm_testkit::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, POOLS};
 use ens_openapi::api::EnsApi as _;
 use ens_openapi::api::listener::{ListenerSpec, TransportProtocol};
 use ens_openapi::{Client as EnsClient, Credentials, StaticCredentials};
+use ens_sim::cloud::{Fault, FaultPlan};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,6 +231,40 @@ async fn a_port_that_somebody_uses_on_a_users_load_balancer_is_named_and_left_al
         .unwrap();
     assert_eq!(read.description.as_deref(), Some("my own listener"));
     assert_eq!(read.backend_server_port, Some(8080));
+    running.stop().await.unwrap();
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_11_1_a_create_that_is_refused_for_good_is_told_and_not_hammered() {
+    let world = World::start(17).await;
+    let refused = (1..=100).fold(FaultPlan::default(), |plan, nth| {
+        plan.at("CreateLoadBalancer", nth, Fault::no_permission())
+    });
+    world
+        .sandbox
+        .cloud
+        .with_cloud(|cloud| cloud.config_mut().faults = refused);
+    let running = world.sandbox.run().await.unwrap();
+    world.deploy_and_annotate().await;
+    world.apply(CUBE_SVC);
+    for pool in &POOLS {
+        let message = world
+            .reason(&pool_service(pool), "LoadBalancerReady", "AccessDenied")
+            .await;
+        assert!(message.contains("NoPermission"), "{message}");
+    }
+    world.event("AccessDenied").await;
+    // Once at first, and once more because the finalizer on the PoolService was a change.
+    let calls = world.sandbox.cloud.journal().count("CreateLoadBalancer");
+    assert!(
+        (2..=4).contains(&calls),
+        "{calls} creates for two PoolServices"
+    );
+    world.delete_service().await;
+    assert_eq!(world.managed(), Vec::<String>::new());
+    let calls = world.sandbox.cloud.journal().count("CreateLoadBalancer");
+    assert!(calls <= 4, "{calls} creates for two PoolServices");
     running.stop().await.unwrap();
     world.sandbox.shutdown().await;
 }
