@@ -14,9 +14,6 @@ use crate::placement::Placement;
 /// The version that this code writes.
 pub const VERSION: u32 = 1;
 
-/// Most backends of a user's load balancer that are recorded (behaviour 5.3).
-pub const MAX_BACKENDS: usize = 4000;
-
 /// What was recorded about the cloud resources of one PoolService.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,9 +70,6 @@ pub struct Record {
     /// When it was first seen to be gone, seconds since 1970; a second look 30 s later decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone_since: Option<i64>,
-    /// Whether its release was accepted by the cloud.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub releasing: bool,
 }
 
 /// How we came by a resource.
@@ -210,7 +204,6 @@ impl Record {
             intent: None,
             created_with: BTreeMap::new(),
             gone_since: None,
-            releasing: false,
         }
     }
 

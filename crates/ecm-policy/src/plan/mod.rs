@@ -187,7 +187,6 @@ pub enum Step {
     },
 }
 
-/// Which part of a stack a step works on; its failure shows on that part's condition.
 impl Step {
     /// The condition on which a failure of this step shows.
     pub fn condition(&self) -> ConditionType {
