@@ -78,7 +78,7 @@ pub use context::Context;
 pub use credentials::{Credentials, EnvironmentCredentials, Secret, StaticCredentials};
 pub use error::{Effect, Error, ErrorClass};
 pub use params::Params;
-pub use rate_limit::RateLimiter;
+pub use rate_limit::{Priority, RateLimiter};
 pub use transport::{HyperTransport, Transport};
 
 /// The example of the README is compiled with the others.

@@ -58,13 +58,15 @@ impl Client {
     async fn turn(&self, action: &Action) -> Result<Duration, Error> {
         match &self.inner.rate_limiter {
             None => Ok(Duration::ZERO),
-            Some(limiter) => limiter
-                .turn(action)
-                .await
-                .map_err(|wait| Error::RateLimited {
-                    action: action.clone(),
-                    wait,
-                }),
+            Some(limiter) => {
+                limiter
+                    .turn(action, &self.caller)
+                    .await
+                    .map_err(|wait| Error::RateLimited {
+                        action: action.clone(),
+                        wait,
+                    })
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::action::Action;
 use crate::context::Context;
 use crate::credentials::ProvideCredentials;
-use crate::rate_limit::RateLimiter;
+use crate::rate_limit::{Caller, RateLimiter};
 use crate::transport::{HyperTransport, TlsError, Transport};
 
 /// Builds a [`Client`].
@@ -169,6 +169,7 @@ impl ClientBuilder {
                 user_agent,
                 clock_offset: AtomicI64::new(0),
             }),
+            caller: Caller::default(),
         })
     }
 }

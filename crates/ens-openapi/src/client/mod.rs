@@ -25,7 +25,7 @@ use crate::context::Context;
 use crate::credentials::ProvideCredentials;
 use crate::error::Error;
 use crate::params::Params;
-use crate::rate_limit::RateLimiter;
+use crate::rate_limit::{Caller, Priority, RateLimiter};
 use crate::transport::Transport;
 
 /// A client of the ENS OpenAPI. Cheap to clone; clones share connections and what was learnt about the clock.
@@ -37,6 +37,7 @@ use crate::transport::Transport;
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    caller: Caller,
 }
 
 struct Inner {
@@ -112,6 +113,33 @@ impl Client {
     /// Starts a client that calls with these credentials.
     pub fn builder(credentials: impl ProvideCredentials + 'static) -> ClientBuilder {
         ClientBuilder::new(Arc::new(credentials))
+    }
+
+    /// This client for calls of this priority: where calls wait for a turn of the [`RateLimiter`], the more urgent goes
+    /// first. As cheap as a clone.
+    ///
+    /// ```
+    /// # use ens_openapi::{Client, Error, api::instance::ReleaseInstance, rate_limit::Priority};
+    /// # async fn remove(client: &Client) -> Result<(), Error> {
+    /// let urgent = client.with_priority(Priority::Critical).on_behalf_of("shop/web");
+    /// urgent.send(&ReleaseInstance::new("lb-1")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_priority(&self, priority: Priority) -> Self {
+        let mut client = self.clone();
+        client.caller.priority = priority;
+        client
+    }
+
+    /// This client for calls on behalf of the thing with this name. Where equally urgent calls wait for a turn of the
+    /// [`RateLimiter`], those with different names get theirs in rotation. As cheap as a clone.
+    #[must_use]
+    pub fn on_behalf_of(&self, name: impl Into<Arc<str>>) -> Self {
+        let mut client = self.clone();
+        client.caller.name = Some(name.into());
+        client
     }
 
     /// Calls any action with any parameters and gives its answer as it came.
