@@ -79,15 +79,15 @@ pub struct Settings {
     pub persistence_timeout: Option<u32>,
     /// `EstablishedTimeout` in seconds.
     pub established_timeout: Option<u32>,
-    /// `HealthyThreshold`.
-    pub healthy_threshold: u32,
+    /// `HealthyThreshold`; like the following ones `None` where the API did not say.
+    pub healthy_threshold: Option<u32>,
     /// `UnhealthyThreshold`.
-    pub unhealthy_threshold: u32,
+    pub unhealthy_threshold: Option<u32>,
     /// `HealthCheckInterval` in seconds.
-    pub health_check_interval: u32,
+    pub health_check_interval: Option<u32>,
     /// `HealthCheckConnectTimeout` in seconds, never below the interval: the API would use the
     /// interval instead and report that.
-    pub health_check_connect_timeout: u32,
+    pub health_check_connect_timeout: Option<u32>,
     /// `HealthCheckConnectPort`; the backend port when nobody asked for another.
     pub health_check_connect_port: Option<u16>,
 }
@@ -236,10 +236,10 @@ impl Settings {
             persistence_timeout: (protocol == Protocol::Tcp)
                 .then_some(settings.persistence_timeout),
             established_timeout: Some(settings.established_timeout),
-            healthy_threshold: check.healthy_threshold,
-            unhealthy_threshold: check.unhealthy_threshold,
-            health_check_interval: check.interval,
-            health_check_connect_timeout: check.connect_timeout.max(check.interval),
+            healthy_threshold: Some(check.healthy_threshold),
+            unhealthy_threshold: Some(check.unhealthy_threshold),
+            health_check_interval: Some(check.interval),
+            health_check_connect_timeout: Some(check.connect_timeout.max(check.interval)),
             health_check_connect_port: check.connect_port,
         }
     }
@@ -263,12 +263,14 @@ impl Settings {
             && self.scheduler == observed.scheduler
             && optional(self.persistence_timeout, observed.persistence_timeout)
             && optional(self.established_timeout, observed.established_timeout)
-            && self.healthy_threshold == observed.healthy_threshold
-            && self.unhealthy_threshold == observed.unhealthy_threshold
-            && self.health_check_interval == observed.health_check_interval
-            && self.health_check_connect_timeout
-                == observed
+            && optional(self.healthy_threshold, observed.healthy_threshold)
+            && optional(self.unhealthy_threshold, observed.unhealthy_threshold)
+            && optional(self.health_check_interval, observed.health_check_interval)
+            && optional(
+                self.health_check_connect_timeout,
+                observed
                     .health_check_connect_timeout
-                    .max(observed.health_check_interval)
+                    .map(|timeout| timeout.max(observed.health_check_interval.unwrap_or(0))),
+            )
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::listeners::{ListenerKey, Settings as ListenerSettings};
+use crate::plan::Refused;
 
 /// The cloud, as far as one PoolService goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Observed {
     /// The servers that may be attached now: running, and in the load balancer's network. `None`
     /// when they were not asked for; then only removals and weights are planned.
     pub attachable: Option<Vec<String>>,
+    /// Steps that the cloud refused for good and that would be the same again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
 }
 
 /// Whether a thing was seen, and how.

@@ -183,11 +183,10 @@ pub(crate) fn listener(key: ListenerKey, read: &ListenerAttribute) -> Listener {
             scheduler: read.scheduler.as_str().to_owned(),
             persistence_timeout: number(read.persistence_timeout),
             established_timeout: number(read.established_timeout),
-            healthy_threshold: number(read.healthy_threshold).unwrap_or_default(),
-            unhealthy_threshold: number(read.unhealthy_threshold).unwrap_or_default(),
-            health_check_interval: number(read.health_check_interval).unwrap_or_default(),
-            health_check_connect_timeout: number(read.health_check_connect_timeout)
-                .unwrap_or_default(),
+            healthy_threshold: number(read.healthy_threshold),
+            unhealthy_threshold: number(read.unhealthy_threshold),
+            health_check_interval: number(read.health_check_interval),
+            health_check_connect_timeout: number(read.health_check_connect_timeout),
             health_check_connect_port: port(read.health_check_connect_port),
         }),
     }
@@ -207,11 +206,12 @@ pub(crate) fn listener_spec(
     spec.scheduler = Some(settings.scheduler.as_str().into());
     spec.persistence_timeout = settings.persistence_timeout.map(short);
     spec.established_timeout = settings.established_timeout.map(short);
-    spec.health_check.interval = Some(short(settings.health_check_interval));
-    spec.health_check.connect_timeout = Some(short(settings.health_check_connect_timeout));
+    spec.health_check.interval = settings.health_check_interval.map(short);
+    spec.health_check.connect_timeout = settings.health_check_connect_timeout.map(short);
     spec.health_check.connect_port = settings.health_check_connect_port;
-    spec.health_check.healthy_threshold = u8::try_from(settings.healthy_threshold).ok();
-    spec.health_check.unhealthy_threshold = u8::try_from(settings.unhealthy_threshold).ok();
+    let count = |n: Option<u32>| n.and_then(|n| u8::try_from(n).ok());
+    spec.health_check.healthy_threshold = count(settings.healthy_threshold);
+    spec.health_check.unhealthy_threshold = count(settings.unhealthy_threshold);
     spec
 }
 

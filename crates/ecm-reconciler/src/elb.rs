@@ -14,7 +14,7 @@ use ecm_policy::conditions::{ConditionType, Reason, Refusal, Status};
 use ecm_policy::desired::{Desired, Notice, desired};
 use ecm_policy::ledger::{self, Ledger, Record, State};
 use ecm_policy::observed::Observed;
-use ecm_policy::plan::{self, Context, Need, Plan, Step, Wait, plan};
+use ecm_policy::plan::{self, Context, Need, Plan, Refused, Step, Wait, plan};
 use ecm_policy::snapshot::{Identity, ObjectKey, PoolService, Snapshot};
 use ens_openapi::{Effect, ErrorClass};
 use kube::api::{Patch, PatchParams};
@@ -46,6 +46,9 @@ const STATUS_ATTEMPTS: usize = 4;
 
 /// How long a refusal that only a change can lift is left alone (behaviour 11.1).
 const REFUSED: Duration = Duration::from_secs(5 * 60);
+
+/// How many failures in a row make a refusal that nobody described one for good.
+const OPAQUE_TRIES: u32 = 5;
 
 /// What the controller needs to know apart from the objects.
 #[derive(Debug, Clone)]
@@ -219,6 +222,7 @@ impl Elb {
         if has_steps {
             self.memories.wrote_cloud(key, &ps.uid, Instant::now());
         }
+        self.learn(key, &ps.uid, &desired, &done);
         report::show_failures(&mut plan.report, &done);
         self.tell(snapshot, &plan, &done);
         let wrote_status = self.write_status(key, ps, status, &plan).await?;
@@ -252,7 +256,10 @@ impl Elb {
             desired,
             ledger: state.current(),
         };
-        let mut observed = Observed::default();
+        let mut observed = Observed {
+            refused: self.memories.refused(key, &ps.uid, desired),
+            ..Observed::default()
+        };
         let mut asked: BTreeSet<Need> = BTreeSet::new();
         for _ in 0..ROUNDS {
             let cx = Context {
@@ -351,6 +358,32 @@ impl Elb {
             },
         };
         self.regions.changed(id, what);
+    }
+
+    /// Remembers what the cloud will not have, so that it keeps nothing else waiting.
+    fn learn(&self, key: &ObjectKey, uid: &str, desired: &Desired, done: &[Done]) {
+        for done in done {
+            if done.result.is_ok() {
+                self.memories.accepted(key, &done.step);
+            } else if (done.is_refused_for_good() || self.is_refused_always(key, done))
+                && let Some(refusal) = report::refusal(done)
+            {
+                let refused = Refused {
+                    step: done.step.clone(),
+                    reason: refusal.reason,
+                    message: refusal.message,
+                    again: self.clock.seconds() + REFUSED.as_secs().cast_signed(),
+                };
+                self.memories.refuse(key, uid, desired, refused);
+            }
+        }
+    }
+
+    /// Whether a step fails again and again for a reason that nobody described.
+    fn is_refused_always(&self, key: &ObjectKey, done: &Done) -> bool {
+        let is_opaque = matches!(&done.result, Err(StepError::Cloud(error))
+            if matches!(error.class(), ErrorClass::Unknown | ErrorClass::Conflict));
+        is_opaque && self.memories.failures(key) >= OPAQUE_TRIES
     }
 
     /// Something could not be read: nothing is concluded from that, and nothing is done.
@@ -514,8 +547,13 @@ impl Elb {
 
     /// When to look again.
     fn next(&self, key: &ObjectKey, plan: &Plan, done: &[Done], wrote_status: bool) -> Next {
+        // What was refused for good waits by itself, and holds up nothing else.
         let failed = done.iter().find_map(|d| match &d.result {
-            Err(StepError::Cloud(error)) if error.class() != ErrorClass::Busy => Some(error),
+            Err(StepError::Cloud(error))
+                if error.class() != ErrorClass::Busy && !d.is_refused_for_good() =>
+            {
+                Some(error)
+            }
             _ => None,
         });
         if let Some(error) = failed {

@@ -3,16 +3,12 @@
 //! Writes are not retried here. A step that fails ends its lane; the next plan starts from what
 //! the cloud then shows.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use ecm_policy::ledger::Intent;
 use ecm_policy::listeners::Listener;
 use ecm_policy::plan::{Lane, Step};
-use ens_openapi::api::backend::{
-    AddBackendServers, BackendServer, RemoveBackendServers, SetBackendServers,
-};
+use ens_openapi::api::backend::{AddBackendServers, RemoveBackendServers, SetBackendServers};
 use ens_openapi::api::eip::{AssociateEnsEipAddress, EipTarget, ModifyEnsEipAddressAttribute};
 use ens_openapi::api::load_balancer::LoadBalancerStatus;
 use ens_openapi::{EnsApi, ErrorClass};
@@ -69,6 +65,30 @@ pub enum StepError {
     Protocol(String),
 }
 
+impl Done {
+    /// Whether the cloud will refuse the same step again until somebody changes something
+    /// (behaviour 11.1).
+    pub fn is_refused_for_good(&self) -> bool {
+        let Err(StepError::Cloud(error)) = &self.result else {
+            return matches!(
+                self.result,
+                Err(StepError::BrokenIntent | StepError::Protocol(_))
+            );
+        };
+        match error.class() {
+            ErrorClass::Denied | ErrorClass::Invalid | ErrorClass::Quota => true,
+            // The server that was named, not the load balancer.
+            ErrorClass::Gone => {
+                matches!(
+                    self.step,
+                    Step::AddBackends { .. } | Step::SetWeights { .. }
+                ) && is_about_one(error)
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Executor {
     /// An executor that writes through `api` while `leadership` holds.
     pub fn new(api: Arc<dyn EnsApi>, leadership: Leadership) -> Self {
@@ -87,18 +107,37 @@ impl Executor {
     }
 
     async fn run_lane(&self, lane: Lane, done: mpsc::UnboundedSender<Done>) {
+        let mut ends = false;
         for step in lane.0 {
-            let result = self.step(&step).await;
-            // After a stop the steps that follow were planned for another state.
-            let goes_on = matches!(
-                result,
-                Ok(Outcome::Changed | Outcome::Created(_) | Outcome::AlreadyGone)
-            );
-            let is_heard = done.send(Done { step, result }).is_ok();
-            if !goes_on || !is_heard {
+            for piece in self.carry_out(step).await {
+                // After a stop the steps that follow were planned for another state.
+                let goes_on = matches!(
+                    piece.result,
+                    Ok(Outcome::Changed | Outcome::Created(_) | Outcome::AlreadyGone)
+                );
+                ends |= !goes_on | done.send(piece).is_err();
+            }
+            if ends {
                 return;
             }
         }
+    }
+
+    /// Carries out a step. A batch of servers that is refused because of one of them is split, so
+    /// that one bad id never blocks the rest (behaviour 7.5); each piece has a result of its own.
+    async fn carry_out(&self, step: Step) -> Vec<Done> {
+        let mut done = Vec::new();
+        let mut open = vec![step];
+        while let Some(step) = open.pop() {
+            let result = self.step(&step).await;
+            match (&result, halves(&step)) {
+                (Err(StepError::Cloud(error)), Some((first, second))) if is_about_one(error) => {
+                    open.extend([second, first]);
+                }
+                _ => done.push(Done { step, result }),
+            }
+        }
+        done
     }
 
     async fn step(&self, step: &Step) -> Result<Outcome, StepError> {
@@ -158,21 +197,28 @@ impl Executor {
                 servers,
             } => {
                 let servers = servers.iter().map(convert::new_server).collect();
-                self.backends(Change::Add, load_balancer, servers).await
+                let request = AddBackendServers::new(load_balancer, servers);
+                changed(api.add_backend_servers(&request).await)
             }
             Step::SetWeights {
                 load_balancer,
                 servers,
             } => {
                 let servers = servers.iter().map(convert::known_server).collect();
-                self.backends(Change::Set, load_balancer, servers).await
+                let request = SetBackendServers::new(load_balancer, servers);
+                changed(api.set_backend_servers(&request).await)
             }
             Step::RemoveBackends {
                 load_balancer,
                 servers,
             } => {
-                let servers = servers.iter().map(convert::known_server).collect();
-                self.backends(Change::Remove, load_balancer, servers).await
+                let servers: Vec<_> = servers.iter().map(convert::known_server).collect();
+                let request = RemoveBackendServers::new(load_balancer, servers);
+                match api.remove_backend_servers(&request).await {
+                    // Which one of several is gone is found by splitting.
+                    Err(error) if request.backend_servers.len() > 1 => Err(error.into()),
+                    result => removed(result),
+                }
             }
         }
     }
@@ -241,55 +287,49 @@ impl Executor {
             set => changed(set),
         }
     }
-
-    /// Changes servers; a batch that is refused because of one server is split, so that one bad id
-    /// never blocks the rest (behaviour 7.5).
-    fn backends<'a>(
-        &'a self,
-        change: Change,
-        load_balancer: &'a str,
-        servers: Vec<BackendServer>,
-    ) -> Pin<Box<dyn Future<Output = Result<Outcome, StepError>> + Send + 'a>> {
-        Box::pin(async move {
-            self.leadership.check()?;
-            let api = self.api.as_ref();
-            let called = match change {
-                Change::Add => {
-                    let request = AddBackendServers::new(load_balancer, servers.clone());
-                    api.add_backend_servers(&request).await
-                }
-                Change::Set => {
-                    let request = SetBackendServers::new(load_balancer, servers.clone());
-                    api.set_backend_servers(&request).await
-                }
-                Change::Remove => {
-                    let request = RemoveBackendServers::new(load_balancer, servers.clone());
-                    api.remove_backend_servers(&request).await
-                }
-            };
-            match called {
-                Ok(_) => Ok(Outcome::Changed),
-                Err(error) if servers.len() > 1 && is_about_one(&error) => {
-                    let (left, right) = servers.split_at(servers.len() / 2);
-                    let left = self.backends(change, load_balancer, left.to_vec()).await;
-                    let right = self.backends(change, load_balancer, right.to_vec()).await;
-                    left.and(right)
-                }
-                Err(error) if change == Change::Remove && error.is_gone() => {
-                    Ok(Outcome::AlreadyGone)
-                }
-                Err(error) => Err(error.into()),
-            }
-        })
-    }
 }
 
-/// What is done to backends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Change {
-    Add,
-    Set,
-    Remove,
+/// A batch of servers as two; `None` for what cannot be split.
+fn halves(step: &Step) -> Option<(Step, Step)> {
+    fn split<T: Clone>(
+        servers: &[T],
+        load_balancer: &str,
+        step: impl Fn(String, Vec<T>) -> Step,
+    ) -> Option<(Step, Step)> {
+        let (left, right) = servers.split_at(servers.len() / 2);
+        let half = |servers: &[T]| step(load_balancer.to_owned(), servers.to_vec());
+        (!left.is_empty()).then(|| (half(left), half(right)))
+    }
+    match step {
+        Step::AddBackends {
+            load_balancer,
+            servers,
+        } => split(servers, load_balancer, |load_balancer, servers| {
+            Step::AddBackends {
+                load_balancer,
+                servers,
+            }
+        }),
+        Step::SetWeights {
+            load_balancer,
+            servers,
+        } => split(servers, load_balancer, |load_balancer, servers| {
+            Step::SetWeights {
+                load_balancer,
+                servers,
+            }
+        }),
+        Step::RemoveBackends {
+            load_balancer,
+            servers,
+        } => split(servers, load_balancer, |load_balancer, servers| {
+            Step::RemoveBackends {
+                load_balancer,
+                servers,
+            }
+        }),
+        _ => None,
+    }
 }
 
 fn spec(

@@ -67,19 +67,36 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 /// Shows failed steps on the conditions of what they worked on. A busy answer is part of the way
 /// and not a failure.
 pub(crate) fn show_failures(report: &mut Report, done: &[Done]) {
-    for Done { step, result } in done {
-        let Err(StepError::Cloud(error)) = result else {
-            continue;
-        };
-        if error.class() == ErrorClass::Busy {
-            continue;
+    for done in done {
+        if let Some(refusal) = refusal(done) {
+            report.conditions.refuse(&refusal);
         }
-        report.conditions.refuse(&Refusal::new(
-            step.condition(),
-            reason(error),
-            format!("could not {step}: {}", describe(error)),
-        ));
     }
+}
+
+/// What a failed step shows; `None` for one that did not fail.
+pub(crate) fn refusal(done: &Done) -> Option<Refusal> {
+    let Done { step, result } = done;
+    let condition = step.condition();
+    let (reason, why) = match result.as_ref().err()? {
+        // Another replica tells.
+        StepError::NotLeading(_) => return None,
+        StepError::Cloud(error) if error.class() == ErrorClass::Busy => return None,
+        StepError::Cloud(error) => (reason(error), describe(error)),
+        error @ (StepError::BrokenIntent | StepError::Protocol(_)) => {
+            (Reason::CloudRefused, error.to_string())
+        }
+    };
+    let reason = match (reason, condition) {
+        (Reason::CloudRefused, ConditionType::ListenersReady) => Reason::ListenerRefused,
+        (Reason::CloudRefused, ConditionType::BackendsReady) => Reason::BackendRefused,
+        (reason, _) => reason,
+    };
+    Some(Refusal::new(
+        condition,
+        reason,
+        format!("could not {step}: {why}"),
+    ))
 }
 
 /// The status that should stand; equal to `current` when nothing is to be written.

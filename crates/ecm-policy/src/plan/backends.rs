@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{BATCH, Need, Plan, Step, stack};
+use super::stack::{Scene, progress};
+use super::{BATCH, Need, Plan, Step};
 use crate::annotations::Setting;
 use crate::backends::Backend;
 use crate::conditions::{ConditionType, Reason, Refusal};
@@ -13,13 +14,17 @@ use crate::observed::{self, LoadBalancerDetail, Observed};
 /// Plans the backends in one lane: add, then weights, then remove. Says whether every server that
 /// can be attached is.
 pub(super) fn plan(
-    stack: &Stack,
-    load_balancer: &str,
+    scene: &Scene<'_>,
     detail: &LoadBalancerDetail,
-    observed: &Observed,
     ledger: &mut Ledger,
     plan: &mut Plan,
 ) -> bool {
+    let Scene {
+        stack,
+        observed,
+        here,
+        ..
+    } = *scene;
     let wanted = &stack.backends;
     let is_users = ledger.load_balancer.owner == Owner::User;
     let attached = |id: &str| detail.backends.iter().find(|seen| seen.server_id == id);
@@ -63,8 +68,19 @@ pub(super) fn plan(
         );
     }
 
-    let in_place = missing.is_empty();
-    let id = || load_balancer.to_owned();
+    // What the cloud will not have keeps nobody waiting, as long as somebody else is there.
+    let is_refused = |server: &Backend| {
+        observed
+            .refused
+            .iter()
+            .any(|r| r.attaches(&server.server_id))
+    };
+    let is_served = wanted
+        .servers
+        .iter()
+        .any(|s| attached(&s.server_id).is_some());
+    let in_place = missing.iter().all(|server| is_served && is_refused(server));
+    let id = || here.id.clone();
     let adds = missing.chunks(BATCH).map(|batch| Step::AddBackends {
         load_balancer: id(),
         servers: batch.to_vec(),
@@ -183,7 +199,7 @@ fn tell(stack: &Stack, in_place: bool, plan: &mut Plan) {
             format!("no node of pool {} has a pod that serves", stack.name.pool),
         ));
     } else if !in_place {
-        stack::progress(
+        progress(
             plan,
             ConditionType::BackendsReady,
             "servers are being attached",

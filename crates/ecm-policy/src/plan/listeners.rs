@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Plan, Step, stack};
+use super::stack::{Scene, progress};
+use super::{Plan, Step};
 use crate::annotations::Setting;
 use crate::conditions::{ConditionType, Reason, Refusal};
 use crate::desired::Stack;
@@ -22,12 +23,12 @@ pub(super) struct Served {
 
 /// Plans the listeners: one lane for each, so that no port waits for another.
 pub(super) fn plan(
-    stack: &Stack,
-    load_balancer: &str,
+    scene: &Scene<'_>,
     detail: &LoadBalancerDetail,
     is_users: bool,
     plan: &mut Plan,
 ) -> Served {
+    let (stack, load_balancer) = (scene.stack, scene.here.id.as_str());
     let mut served = Served {
         all_run: true,
         any_runs: false,
@@ -46,8 +47,19 @@ pub(super) fn plan(
         }
         let seen = detail.listeners.iter().find(|seen| seen.key == wanted.key);
         let (steps, runs) = converge(stack, load_balancer, wanted, seen);
-        served.all_run &= runs;
         served.any_runs |= runs;
+        let refusal = scene
+            .observed
+            .refused
+            .iter()
+            .find(|refusal| steps.iter().any(|step| refusal.covers(step)));
+        match refusal {
+            // The others are not kept waiting for what the cloud will not have.
+            Some(refusal) if !runs => {
+                served.refused.insert(wanted.key, refusal.reason);
+            }
+            _ => served.all_run &= runs,
+        }
         plan.lane(steps);
     }
     for seen in &detail.listeners {
@@ -69,7 +81,7 @@ pub(super) fn plan(
             ),
         );
     } else {
-        stack::progress(
+        progress(
             plan,
             ConditionType::ListenersReady,
             "listeners are being brought up",

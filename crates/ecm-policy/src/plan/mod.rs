@@ -14,10 +14,13 @@ mod backends;
 mod create;
 mod immutable;
 mod listeners;
+mod refused;
 mod release;
 mod resolve;
 mod stack;
 mod users;
+
+pub use refused::Refused;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -407,9 +410,10 @@ pub fn plan(desired: &Desired, observed: &Observed, ledger: &State, cx: &Context
     }
     match desired {
         Desired::Hold(refusals) => held(refusals),
-        Desired::Stack(stack) => stack::plan(stack, observed, ledger, cx).or_only_needs(),
-        Desired::Release(release) => release::plan(release, observed, ledger, cx).or_only_needs(),
+        Desired::Stack(stack) => stack::plan(stack, observed, ledger, cx),
+        Desired::Release(release) => release::plan(release, observed, ledger, cx),
     }
+    .finished(observed, cx.now)
 }
 
 /// No step; the refusals say why.
@@ -422,8 +426,13 @@ fn held(refusals: &[Refusal]) -> Plan {
 }
 
 impl Plan {
-    /// What was planned on missing knowledge is dropped, so that nobody can carry it out.
-    fn or_only_needs(mut self) -> Self {
+    /// What was planned on missing knowledge is dropped, so that nobody can carry it out; so is
+    /// what the cloud has just refused.
+    fn finished(mut self, observed: &Observed, now: i64) -> Self {
+        refused::withhold(&mut self, &observed.refused, now);
+        if !self.lanes.is_empty() {
+            self.wait(Wait::Pending);
+        }
         if !self.needs.is_empty() {
             self.ledger = None;
             self.lanes.clear();
@@ -448,7 +457,6 @@ impl Plan {
     fn lane(&mut self, steps: impl IntoIterator<Item = Step>) {
         let lane = Lane(steps.into_iter().collect());
         if !lane.0.is_empty() {
-            self.wait(Wait::Pending);
             self.lanes.push(lane);
         }
     }

@@ -11,6 +11,7 @@ use super::resolve::Standing;
 use super::users::{adjust, users, wait_for_id};
 use super::{
     Addresses, Context, INACTIVE_FOR, Need, Plan, PortStatus, Step, Wait, backends, listeners,
+    refused,
 };
 use crate::annotations::{Setting, keys};
 use crate::conditions::{ConditionType, Reason, Refusal, Status};
@@ -165,7 +166,10 @@ fn manage(
     let mut creates = Vec::new();
     let here = match load_balancer {
         Standing::Here(found) => Some(found),
-        Standing::Create(_) if hold_load_balancer => {
+        Standing::Create(intent)
+            if hold_load_balancer
+                || refused_create(Step::CreateLoadBalancer(intent.clone()), observed, cx, plan) =>
+        {
             ledger.load_balancer =
                 before_record(before.map(|l| &l.load_balancer), ledger.load_balancer);
             None
@@ -191,7 +195,9 @@ fn manage(
     };
     let address = match eip {
         Some(Standing::Here(found)) => Some(found),
-        Some(Standing::Create(_)) if hold_eip => {
+        Some(Standing::Create(intent))
+            if hold_eip || refused_create(Step::CreateEip(intent.clone()), observed, cx, plan) =>
+        {
             ledger.eip = before.map_or_else(
                 || ledger.eip.take().map(|record| before_record(None, record)),
                 |l| l.eip.clone(),
@@ -217,7 +223,13 @@ fn manage(
         plan.lane([create]);
     }
     if let Some(here) = here {
-        attend(stack, here, address, observed, &mut ledger, plan);
+        let scene = Scene {
+            stack,
+            observed,
+            here,
+            cx,
+        };
+        attend(&scene, address, &mut ledger, plan);
         compare_created(stack, &parameters, &ledger, cx, plan);
     } else if is_gone(observed, before) {
         plan.report.addresses = Addresses::Withdraw;
@@ -228,6 +240,15 @@ fn manage(
     if before != Some(&ledger) && (before.is_some() || says_something) {
         plan.ledger = Some(ledger);
     }
+}
+
+/// Whether the cloud has just refused this create; then it is said.
+fn refused_create(create: Step, observed: &Observed, cx: &Context<'_>, plan: &mut Plan) -> bool {
+    let refusal = refused::standing(&observed.refused, &create, cx.now);
+    if let Some(refusal) = refusal {
+        plan.refuse_until(refusal, cx.now);
+    }
+    refusal.is_some()
 }
 
 /// What a record was before this plan; a planned one stays without intent.
@@ -248,15 +269,17 @@ fn is_gone(observed: &Observed, before: Option<&Ledger>) -> bool {
     before.is_some_and(|l| l.load_balancer.id.is_some()) && observed.load_balancer.is_surely_gone()
 }
 
-/// A load balancer that is there: its status and name, its EIP, its listeners and backends.
-fn attend(
-    stack: &Stack,
-    here: &LoadBalancer,
-    address: Option<&Eip>,
-    observed: &Observed,
-    ledger: &mut Ledger,
-    plan: &mut Plan,
-) {
+/// A load balancer that is there, and all that its plan is made from.
+pub(super) struct Scene<'a> {
+    pub(super) stack: &'a Stack,
+    pub(super) observed: &'a Observed,
+    pub(super) here: &'a LoadBalancer,
+    pub(super) cx: &'a Context<'a>,
+}
+
+/// Its status and name, its EIP, its listeners and backends.
+fn attend(scene: &Scene<'_>, address: Option<&Eip>, ledger: &mut Ledger, plan: &mut Plan) {
+    let Scene { stack, here, .. } = *scene;
     let active = here.status == LoadBalancerStatus::Active;
     let mut lane = Vec::new();
     if active {
@@ -285,28 +308,24 @@ fn attend(
     }
     plan.lane(lane);
 
-    let bound = bind(stack, here, address, ledger, active, plan);
-    let served = active
-        .then(|| serve(stack, here, observed, ledger, plan))
-        .flatten();
+    let bound = bind(scene, address, ledger, active, plan);
+    let served = active.then(|| serve(scene, ledger, plan)).flatten();
     publish(stack, here, address, bound, served, plan);
 }
 
 /// Listeners and backends. Says which listeners run; `None` while the backends are not in place.
 pub(super) fn serve(
-    stack: &Stack,
-    here: &LoadBalancer,
-    observed: &Observed,
+    scene: &Scene<'_>,
     ledger: &mut Ledger,
     plan: &mut Plan,
 ) -> Option<listeners::Served> {
-    let Some(detail) = &here.detail else {
+    let Some(detail) = &scene.here.detail else {
         plan.need(Need::Detail);
         return None;
     };
     let is_users = ledger.load_balancer.owner == Owner::User;
-    let served = listeners::plan(stack, &here.id, detail, is_users, plan);
-    let in_place = backends::plan(stack, &here.id, detail, observed, ledger, plan);
+    let served = listeners::plan(scene, detail, is_users, plan);
+    let in_place = backends::plan(scene, detail, ledger, plan);
     in_place.then_some(served)
 }
 
@@ -323,13 +342,18 @@ enum Bound {
 
 /// Binds the EIP and keeps its bandwidth.
 fn bind(
-    stack: &Stack,
-    here: &LoadBalancer,
+    scene: &Scene<'_>,
     address: Option<&Eip>,
     ledger: &Ledger,
     active: bool,
     plan: &mut Plan,
 ) -> Bound {
+    let Scene {
+        stack,
+        observed,
+        here,
+        cx,
+    } = *scene;
     // The ledger decides, not the annotation of the moment: the address type is fixed for good.
     let Some(record) = &ledger.eip else {
         plan.report
@@ -366,15 +390,15 @@ fn bind(
             Bound::Lost
         }
         (EipStatus::Available, _) if active => {
-            lane.push(Step::BindEip {
+            let bind = Step::BindEip {
                 id: eip.id.clone(),
                 load_balancer: here.id.clone(),
-            });
-            progress(
-                plan,
-                ConditionType::AddressReady,
-                &format!("{} is being bound", eip.id),
-            );
+            };
+            if refused::standing(&observed.refused, &bind, cx.now).is_none() {
+                let message = format!("{} is being bound", eip.id);
+                progress(plan, ConditionType::AddressReady, &message);
+            }
+            lane.push(bind);
             Bound::NotYet
         }
         (status, _) => {

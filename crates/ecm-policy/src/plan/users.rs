@@ -1,7 +1,7 @@
 //! The plan for a user's load balancer: its listeners and backends, nothing else (behaviour 4.7).
 
 use super::create::new_ledger;
-use super::stack::{RETRY_REFUSED, aggregate, port_statuses, progress, serve};
+use super::stack::{RETRY_REFUSED, Scene, aggregate, port_statuses, progress, serve};
 use super::{Addresses, Context, Event, Need, Plan, Wait};
 use crate::annotations::keys;
 use crate::conditions::{ConditionType, Reason, Refusal, Status};
@@ -63,7 +63,13 @@ pub(super) fn adjust(
         );
         plan.wait(Wait::Seconds(RETRY_REFUSED));
     }
-    let served = serve(stack, found, observed, &mut ledger, plan);
+    let scene = Scene {
+        stack,
+        observed,
+        here: found,
+        cx,
+    };
+    let served = serve(&scene, &mut ledger, plan);
     let ip = match &observed.eip {
         Presence::Present(eip) if eip.bound_to.as_ref() != Some(&id) => Some(&found.address),
         // On its way to or from this load balancer: neither address is right for long.

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ecm_policy::conditions::Reason;
 use ecm_policy::desired::{Desired, Source, desired};
 use ecm_policy::ledger::{Ledger, State};
 use ecm_policy::listeners::Listener as WantedListener;
@@ -18,7 +19,7 @@ use ecm_policy::observed::{
     Backend, ByName, Eip, EipStatus, Listener, ListenerStatus, LoadBalancer, LoadBalancerDetail,
     LoadBalancerStatus, Observed, Presence,
 };
-use ecm_policy::plan::{Addresses, BATCH, Context, Need, Plan, Step, Wait, plan};
+use ecm_policy::plan::{Addresses, BATCH, Context, Need, Plan, Refused, Step, Wait, plan};
 use ecm_policy::snapshot::{
     Endpoint, ExternalTrafficPolicy, Identity, Node, ObjectKey, Pool, PoolService, Readiness,
     Service, ServicePort, Snapshot,
@@ -155,8 +156,13 @@ pub(crate) struct World {
     pub(crate) steps_left: usize,
     /// Things younger than this are not listed by name.
     pub(crate) list_lag: i64,
+    /// Steps that the cloud refuses for good.
+    pub(crate) refuses: fn(&Step) -> bool,
+    pub(crate) refused: Vec<Refused>,
     /// Reads by id say "gone", lists do not agree.
     pub(crate) blind: bool,
+    /// No wait is longer than this, in seconds.
+    pub(crate) patience: i64,
     tokens: BTreeMap<String, (BTreeMap<String, String>, String)>,
     serial: usize,
     made: BTreeSet<String>,
@@ -176,7 +182,10 @@ impl World {
             drop_creates: false,
             steps_left: usize::MAX,
             list_lag: 0,
+            refuses: |_| false,
+            refused: Vec::new(),
             blind: false,
+            patience: i64::MAX,
             tokens: BTreeMap::new(),
             serial: 0,
             made: BTreeSet::new(),
@@ -252,7 +261,10 @@ impl World {
     }
 
     fn observe(&self, needs: &BTreeSet<Need>, desired: &Desired) -> Observed {
-        let mut observed = Observed::default();
+        let mut observed = Observed {
+            refused: self.refused.clone(),
+            ..Observed::default()
+        };
         let (names, user_id): (BTreeSet<String>, Option<String>) = match desired {
             Desired::Stack(stack) => {
                 let names = stack.name.load_balancer();
@@ -396,6 +408,10 @@ impl World {
                     !is_create || at + 1 == lane.0.len(),
                     "a create ends its lane"
                 );
+                if (self.refuses)(step) {
+                    self.refuse(step);
+                    break;
+                }
                 self.execute(step);
             }
         }
@@ -423,7 +439,7 @@ impl World {
         );
         self.advance();
         if let Wait::Seconds(seconds) = plan.wait {
-            for _ in 0..(seconds / 5) {
+            for _ in 0..(seconds.min(self.patience) / 5) {
                 self.advance();
             }
         }
@@ -502,6 +518,21 @@ impl World {
             .detail
             .as_mut()
             .unwrap()
+    }
+
+    /// As the executor and the memory of the reconciler do it.
+    fn refuse(&mut self, step: &Step) {
+        self.audit.push(step.clone());
+        if let (Step::CreateLoadBalancer(_), Some(ledger)) = (step, &mut self.ledger) {
+            ledger.load_balancer.intent = None;
+        }
+        self.refused.retain(|known| !known.covers(step));
+        self.refused.push(Refused {
+            step: step.clone(),
+            reason: Reason::CloudRefused,
+            message: format!("could not {step}"),
+            again: self.now + 300,
+        });
     }
 
     fn execute(&mut self, step: &Step) {

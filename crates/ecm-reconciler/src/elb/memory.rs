@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ecm_policy::desired::Desired;
 use ecm_policy::ledger::{Ledger, State};
+use ecm_policy::plan::{Refused, Step};
 use ecm_policy::snapshot::ObjectKey;
 use tokio::time::Instant;
 
@@ -17,6 +19,9 @@ const LATER: Duration = Duration::from_secs(10);
 
 /// First delay after a failed call to the cloud, before jitter.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+
+/// For how many seconds a refusal is remembered after it could have been tried again.
+const FORGET_REFUSED: i64 = 10 * 60;
 
 /// Longest delay after failed calls to the cloud, before jitter.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
@@ -36,6 +41,8 @@ struct Memory {
     pending_since: Option<Instant>,
     /// Failed calls in a row.
     failures: u32,
+    /// What the cloud refused for good, and what was asked for then.
+    refused: Option<(Desired, Vec<Refused>)>,
 }
 
 impl Memories {
@@ -61,7 +68,8 @@ impl Memories {
     pub(super) fn wrote_cloud(&self, key: &ObjectKey, uid: &str, at: Instant) {
         self.with(key, uid, |memory| {
             memory.wrote_cloud = Some(at);
-            memory.pending_since = Some(at);
+            // What is pending for a minute is looked at less often, whatever is written meanwhile.
+            memory.pending_since.get_or_insert(at);
         });
     }
 
@@ -115,6 +123,44 @@ impl Memories {
         FIRST_BACKOFF
             .saturating_mul(1 << doublings)
             .min(MAX_BACKOFF)
+    }
+
+    /// What the cloud refused while the same was asked for as now. A change of that is a reason to
+    /// try everything again (behaviour 11.1).
+    pub(super) fn refused(&self, key: &ObjectKey, uid: &str, desired: &Desired) -> Vec<Refused> {
+        let mut refused = Vec::new();
+        self.with(key, uid, |memory| match &memory.refused {
+            Some((then, steps)) if then == desired => refused.clone_from(steps),
+            _ => memory.refused = None,
+        });
+        refused
+    }
+
+    /// The cloud refused a step.
+    pub(super) fn refuse(&self, key: &ObjectKey, uid: &str, desired: &Desired, new: Refused) {
+        self.with(key, uid, |memory| {
+            let (_, steps) = memory
+                .refused
+                .get_or_insert_with(|| (desired.clone(), Vec::new()));
+            steps.retain(|known| !known.covers(&new.step));
+            // What is not tried any more is not kept for ever.
+            steps.retain(|known| known.again + FORGET_REFUSED > new.again);
+            steps.push(new);
+        });
+    }
+
+    /// A step that may have been refused before went well.
+    pub(super) fn accepted(&self, key: &ObjectKey, step: &Step) {
+        if let Some(memory) = self.lock().get_mut(key)
+            && let Some((_, steps)) = &mut memory.refused
+        {
+            steps.retain(|known| !known.covers(step));
+        }
+    }
+
+    /// Failed calls in a row.
+    pub(super) fn failures(&self, key: &ObjectKey) -> u32 {
+        self.lock().get(key).map_or(0, |memory| memory.failures)
     }
 
     /// The calls of a sync were answered well.
