@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use ecm_policy::desired::{Desired, desired};
+use ecm_policy::desired::{Config, Desired, desired};
 use ecm_policy::ledger::State;
 use ecm_policy::observed::{ByName, Observed};
 use ecm_policy::plan::{Context, Need, Plan, plan};
@@ -51,9 +51,10 @@ fn main() -> Result<()> {
         load_balancer_class: keys::DEFAULT_LOAD_BALANCER_CLASS.to_owned(),
         cluster_id: "offline".to_owned(),
         cluster_uid: "00000000-0000-0000-0000-000000000000".to_owned(),
+        cloud_account: None,
     };
 
-    let wanted = desired(&snapshot, &identity, NOW);
+    let wanted = desired(&snapshot, &Config::new(identity.clone()), NOW);
     println!("--- desired\n{}", serde_json::to_string_pretty(&wanted)?);
     let plan = first_plan(&wanted, &snapshot.pool_service, &identity);
     show(&plan);

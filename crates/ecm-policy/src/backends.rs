@@ -29,6 +29,10 @@ pub struct Wanted {
     pub kept: BTreeSet<String>,
     /// Nodes that were left out although somebody might expect them, with the reason.
     pub left_out: Vec<LeftOut>,
+    /// When the first of the kept servers stops being kept, seconds since 1970: nothing changes
+    /// in Kubernetes at that moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_ends: Option<i64>,
 }
 
 /// A node that takes no traffic although it is in the pool.
@@ -41,11 +45,12 @@ pub struct LeftOut {
 }
 
 /// How long a node whose state is unknown is kept while other nodes of its pool are ready, in
-/// seconds (behaviour 7.2, `--unreachable-grace`).
+/// seconds, unless somebody says otherwise (behaviour 7.2).
 pub const UNREACHABLE_GRACE: i64 = 300;
 
-/// The backends that a PoolService wants at `now` (seconds since 1970).
-pub fn wanted(snapshot: &Snapshot, settings: &Settings, now: i64) -> Wanted {
+/// The backends that a PoolService wants at `now` (seconds since 1970), when nodes that the cloud
+/// has lost sight of are kept for `grace` seconds.
+pub fn wanted(snapshot: &Snapshot, settings: &Settings, grace: i64, now: i64) -> Wanted {
     let Some(service) = &snapshot.service else {
         return Wanted::default();
     };
@@ -81,16 +86,17 @@ pub fn wanted(snapshot: &Snapshot, settings: &Settings, now: i64) -> Wanted {
             ExternalTrafficPolicy::Local => serving.contains(node.name.as_str()),
             ExternalTrafficPolicy::Cluster => in_reach,
         };
-        match standing(node, any_ready, now) {
-            Standing::Kept if takes_traffic => {
+        match standing(node, any_ready, grace, now) {
+            Standing::Kept { until } if takes_traffic => {
                 wanted.kept.insert(server_id);
+                wanted.grace_ends = [wanted.grace_ends, until].into_iter().flatten().min();
             }
             Standing::In if takes_traffic => wanted.servers.push(Backend {
                 server_id,
                 node: node.name.clone(),
                 weight: settings.backend_weight.of(&node.name),
             }),
-            Standing::In | Standing::Kept | Standing::Out => {}
+            Standing::In | Standing::Kept { .. } | Standing::Out => {}
         }
     }
     wanted.servers.sort_by(|a, b| a.server_id.cmp(&b.server_id));
@@ -101,24 +107,25 @@ pub fn wanted(snapshot: &Snapshot, settings: &Settings, now: i64) -> Wanted {
 enum Standing {
     /// Attach it.
     In,
-    /// Leave it as it is.
-    Kept,
+    /// Leave it as it is, at most until then (seconds since 1970).
+    Kept { until: Option<i64> },
     /// Detach it.
     Out,
 }
 
-fn standing(node: &Node, any_ready: bool, now: i64) -> Standing {
+fn standing(node: &Node, any_ready: bool, grace: i64, now: i64) -> Standing {
     match node.ready {
         Readiness::True => Standing::In,
         Readiness::False => Standing::Out,
         Readiness::Unknown => {
-            let in_grace = node
-                .ready_since
-                .is_none_or(|since| now.saturating_sub(since) < UNREACHABLE_GRACE);
-            if !any_ready || is_autonomous(node) || in_grace {
-                Standing::Kept
-            } else {
-                Standing::Out
+            if !any_ready || is_autonomous(node) {
+                return Standing::Kept { until: None };
+            }
+            match node.ready_since {
+                Some(since) if now.saturating_sub(since) >= grace => Standing::Out,
+                since => Standing::Kept {
+                    until: since.map(|since| since.saturating_add(grace)),
+                },
             }
         }
     }

@@ -15,6 +15,26 @@ use crate::placement::{self, PlacementFault, PlacementRequest};
 use crate::snapshot::{Identity, PoolService, Service, Snapshot};
 use poolservice_api::keys;
 
+/// What is the same for every PoolService of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// Who we are.
+    pub identity: Identity,
+    /// For how many seconds a backend is kept whose node the cloud has lost sight of, while other
+    /// nodes of its pool are ready (behaviour 7.2).
+    pub unreachable_grace: i64,
+}
+
+impl Config {
+    /// The defaults, for this identity.
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            unreachable_grace: backends::UNREACHABLE_GRACE,
+        }
+    }
+}
+
 /// What should become of the cloud resources of one PoolService.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Desired {
@@ -145,7 +165,8 @@ pub enum Notice {
 }
 
 /// What the cloud should hold for the PoolService of a snapshot at `now`, seconds since 1970.
-pub fn desired(snapshot: &Snapshot, identity: &Identity, now: i64) -> Desired {
+pub fn desired(snapshot: &Snapshot, config: &Config, now: i64) -> Desired {
+    let identity = &config.identity;
     let ps = &snapshot.pool_service;
     if ps.deleting {
         return release(snapshot);
@@ -192,7 +213,7 @@ pub fn desired(snapshot: &Snapshot, identity: &Identity, now: i64) -> Desired {
         cluster: identity.cluster_id.clone(),
     };
     let (wanted_listeners, refused_ports) = listeners::wanted(&service.ports, &name, settings);
-    let wanted_backends = backends::wanted(snapshot, settings, now);
+    let wanted_backends = backends::wanted(snapshot, settings, config.unreachable_grace, now);
     let notices = notices(service, &parsed.unknown, &wanted_backends);
     Desired::Stack(Box::new(Stack {
         placement,

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::placement::Placement;
 
+/// Most servers that a ledger records: an annotation, and all of an object's annotations together,
+/// take 256 KiB (k8s.io/apimachinery, `TotalAnnotationSizeLimitB`).
+pub const BACKENDS: usize = 4_000;
+
 /// The version that this code writes.
 pub const VERSION: u32 = 1;
 
@@ -28,6 +32,9 @@ pub struct Ledger {
     pub cluster_id: String,
     /// UID of namespace `kube-system` at the first write.
     pub cluster_uid: String,
+    /// The cloud account at the first write, where it could be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud_account: Option<String>,
     /// The Service's name.
     pub service: String,
     /// The pool's name.
@@ -272,6 +279,7 @@ mod tests {
             pool_service_uid: "uid-1".into(),
             cluster_id: "c1".into(),
             cluster_uid: "cu".into(),
+            cloud_account: None,
             service: "cube-svc".into(),
             pool: "np-heifei".into(),
             placement: Placement {

@@ -37,6 +37,9 @@ pub struct Identity {
     pub cluster_id: String,
     /// UID of the namespace `kube-system`, which no two clusters share.
     pub cluster_uid: String,
+    /// The cloud account of the credentials; `None` where it could not be asked (behaviour 5.7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud_account: Option<String>,
 }
 
 /// A namespaced name.

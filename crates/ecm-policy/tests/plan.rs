@@ -695,3 +695,86 @@ fn rule_5_7_another_cluster_id_stops_every_write_even_of_a_release() {
     }
     assert!(!world.finalized);
 }
+
+#[test]
+fn rule_5_7_credentials_of_another_account_prove_nothing_and_change_nothing() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    world.ledger.as_mut().unwrap().cloud_account = Some("2002".into());
+    // Another account shows none of it.
+    let theirs = (world.load_balancers.clone(), world.eips.clone());
+    world.load_balancers.clear();
+    world.eips.clear();
+    for deleting in [false, true] {
+        s.pool_service.deleting = deleting;
+        assert_eq!(world.ticks(&s, 20), []);
+        let plan = world.look(&s);
+        assert_eq!(
+            reason(&plan, ConditionType::InSync),
+            Some(Reason::CloudAccountMismatch)
+        );
+    }
+    assert!(!world.finalized && world.published.len() == 1);
+    // With the right ones it goes on.
+    (world.load_balancers, world.eips) = theirs;
+    world.ledger.as_mut().unwrap().cloud_account = Some("1001".into());
+    world.settle(&s);
+    assert!(world.finalized && world.load_balancers.is_empty());
+}
+
+#[test]
+fn rule_7_2_the_end_of_the_grace_wakes_somebody() {
+    let mut s = snapshot(2);
+    let mut world = settled(&s);
+    s.nodes[0].ready = Readiness::Unknown;
+    s.nodes[0].ready_since = Some(world.now);
+    s.endpoints[0].ready = false;
+    let plan = world.tick(&s);
+    assert_eq!((plan.steps().count(), plan.wait), (0, Wait::Seconds(300)));
+    assert_eq!(kinds(&world.ticks(&s, 1)), ["RemoveBackends"]);
+    assert_eq!(world.servers(), ["i-001"]);
+}
+
+#[test]
+fn rule_5_3_no_more_servers_are_attached_to_a_users_load_balancer_than_can_be_recorded() {
+    let mut s = snapshot(2);
+    annotate(&mut s, &format!("{P}managed-by-user"), "true");
+    annotate(&mut s, &format!("{P}id"), "lb-user");
+    let mut world = World::new();
+    world.users_load_balancer("lb-user");
+    world.settle(&s);
+    let ledger = world.ledger.as_mut().unwrap();
+    ledger.backends = (0..3_999).map(|i| format!("i-x{i}")).collect();
+    ledger.backends.insert("i-000".into());
+    let detail = world.users_load_balancer("lb-user");
+    detail.backends = (0..3_999)
+        .map(|i| model::backend(&format!("i-x{i}"), 100))
+        .chain([model::backend("i-000", 100)])
+        .collect();
+    let plan = world.look(&s);
+    assert!(
+        !plan
+            .steps()
+            .any(|step| matches!(step, Step::AddBackends { .. }))
+    );
+    assert_eq!(
+        reason(&plan, ConditionType::BackendsReady),
+        Some(Reason::BackendRefused)
+    );
+}
+
+#[test]
+fn rule_3_4_numbers_that_the_cloud_does_not_return_are_not_set_for_ever() {
+    let s = snapshot(1);
+    let mut world = settled(&s);
+    let lb = world.load_balancers.values_mut().next().unwrap();
+    let settings = lb.detail.as_mut().unwrap().listeners[0]
+        .settings
+        .as_mut()
+        .unwrap();
+    settings.healthy_threshold = None;
+    settings.unhealthy_threshold = None;
+    settings.health_check_interval = None;
+    settings.health_check_connect_timeout = None;
+    assert_eq!(world.settle(&s), []);
+}

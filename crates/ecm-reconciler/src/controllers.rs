@@ -4,8 +4,9 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ecm_policy::fan_out as policy;
+use ecm_policy::backends::UNREACHABLE_GRACE;
 use ecm_policy::snapshot::{Identity, ObjectKey};
+use ecm_policy::{desired, fan_out as policy};
 use ens_openapi::EnsApi;
 use kube::Client;
 use kube::runtime::events::Reporter;
@@ -38,6 +39,7 @@ pub struct Controllers {
     elb: bool,
     drift_interval: Duration,
     unmatch_grace: Duration,
+    unreachable_grace: Duration,
     workers: NonZeroUsize,
 }
 
@@ -75,6 +77,7 @@ impl Controllers {
             elb: true,
             drift_interval: Duration::from_secs(300),
             unmatch_grace: Duration::from_secs(30),
+            unreachable_grace: Duration::from_secs(UNREACHABLE_GRACE.unsigned_abs()),
             workers: WORKERS,
         }
     }
@@ -100,6 +103,13 @@ impl Controllers {
     /// For how long a pool that no longer matches keeps its load balancer.
     pub fn unmatch_grace(mut self, grace: Duration) -> Self {
         self.unmatch_grace = grace;
+        self
+    }
+
+    /// For how long a backend is kept whose node the cloud has lost sight of, while other nodes of
+    /// its pool are ready (behaviour 7.2). Five minutes unless told otherwise.
+    pub fn unreachable_grace(mut self, grace: Duration) -> Self {
+        self.unreachable_grace = grace;
         self
     }
 
@@ -146,7 +156,7 @@ impl Controllers {
             config: policy::Config {
                 load_balancer_class: self.identity.load_balancer_class.clone(),
                 pool_api_version: format!("{}/{node_pools}", NodePool::GROUP),
-                unmatch_grace: i64::try_from(self.unmatch_grace.as_secs()).unwrap_or(i64::MAX),
+                unmatch_grace: seconds(self.unmatch_grace),
             },
         }));
         let elb = Arc::new(Elb::new(elb::Parts {
@@ -158,7 +168,10 @@ impl Controllers {
             clock: self.clock,
             random: self.random,
             config: elb::Config {
-                identity: self.identity,
+                policy: desired::Config {
+                    identity: self.identity,
+                    unreachable_grace: seconds(self.unreachable_grace),
+                },
                 drift_interval: self.drift_interval,
             },
         }));
@@ -219,6 +232,10 @@ impl Controllers {
         );
         Ok(())
     }
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Waits until every kind has been listed: nothing is decided on half a picture (behaviour 7.8).

@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ecm_policy::conditions::{ConditionType, Reason, Refusal, Status};
-use ecm_policy::desired::{Desired, Notice, desired};
+use ecm_policy::desired::{self, Desired, Notice, desired};
 use ecm_policy::ledger::{self, Ledger, Record, State};
 use ecm_policy::observed::Observed;
 use ecm_policy::plan::{self, Context, Need, Plan, Refused, Step, Wait, plan};
-use ecm_policy::snapshot::{Identity, ObjectKey, PoolService, Snapshot};
+use ecm_policy::snapshot::{ObjectKey, PoolService, Snapshot};
 use ens_openapi::{Effect, ErrorClass};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -53,8 +53,8 @@ const OPAQUE_TRIES: u32 = 5;
 /// What the controller needs to know apart from the objects.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Who we are.
-    pub identity: Identity,
+    /// Who we are, and what else every decision depends on.
+    pub policy: desired::Config,
     /// How often everything is looked at although nothing changed (behaviour 9.1).
     pub drift_interval: Duration,
 }
@@ -172,7 +172,7 @@ impl Elb {
         };
         let ps = &snapshot.pool_service;
         let is_ours = ps.load_balancer_class.as_deref()
-            == Some(self.config.identity.load_balancer_class.as_str());
+            == Some(self.config.policy.identity.load_balancer_class.as_str());
         // What carries our finalizer is let go properly, whatever its class now is.
         if (!is_ours || ps.deleting) && !ps.has_finalizer {
             self.memories.forget(&key);
@@ -195,7 +195,7 @@ impl Elb {
         let read = ledger::read(annotation, &ps.uid, ps.has_finalizer);
         // A watch lags behind our own writes; the later ledger counts.
         let state = self.memories.newer(key, &ps.uid, read);
-        let desired = desired(snapshot, &self.config.identity, self.clock.seconds());
+        let desired = desired(snapshot, &self.config.policy, self.clock.seconds());
 
         let mut plan = match self.look(key, ps, &desired, &state).await? {
             Ok(plan) => plan,
@@ -252,7 +252,7 @@ impl Elb {
         };
         let subject = Subject {
             key,
-            cluster_id: &self.config.identity.cluster_id,
+            cluster_id: &self.config.policy.identity.cluster_id,
             desired,
             ledger: state.current(),
         };
@@ -263,7 +263,7 @@ impl Elb {
         let mut asked: BTreeSet<Need> = BTreeSet::new();
         for _ in 0..ROUNDS {
             let cx = Context {
-                identity: &self.config.identity,
+                identity: &self.config.policy.identity,
                 pool_service: ps,
                 now: self.clock.seconds(),
             };

@@ -368,3 +368,57 @@ fn is_about_one(error: &ens_openapi::Error) -> bool {
     matches!(error.class(), ErrorClass::Gone | ErrorClass::Invalid)
         && error.code() != Some("LoadBalancerNotFound")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attach(ids: &[&str]) -> Step {
+        Step::AddBackends {
+            load_balancer: "lb-1".into(),
+            servers: ids
+                .iter()
+                .map(|id| ecm_policy::backends::Backend {
+                    server_id: (*id).into(),
+                    node: String::new(),
+                    weight: 100,
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn rule_7_5_a_refused_batch_is_split_down_to_one_server_each() {
+        let mut open = vec![attach(&["a", "b", "c", "d", "e"])];
+        let mut single = Vec::new();
+        while let Some(step) = open.pop() {
+            match halves(&step) {
+                Some((first, second)) => open.extend([second, first]),
+                None => single.push(step),
+            }
+        }
+        let each: Vec<Step> = ["a", "b", "c", "d", "e"]
+            .iter()
+            .map(|id| attach(&[id]))
+            .collect();
+        assert_eq!(single, each);
+        assert_eq!(halves(&Step::ReleaseEip { id: "eip-1".into() }), None);
+    }
+
+    #[test]
+    fn rule_10_1_a_create_that_cannot_be_sent_shows_on_its_condition() {
+        let intent = Intent {
+            token: "t".into(),
+            parameters: std::collections::BTreeMap::new(),
+            first_sent: 0,
+            repeated: false,
+        };
+        let done = Done {
+            step: Step::CreateEip(intent),
+            result: Err(StepError::BrokenIntent),
+        };
+        assert!(done.is_refused_for_good());
+        let refusal = crate::report::refusal(&done).unwrap();
+        assert_eq!(refusal.condition.as_str(), "AddressReady");
+    }
+}

@@ -1,11 +1,17 @@
 //! Who this cluster is (behaviour 5.7).
 
+use std::time::Duration;
+
 use ecm_policy::naming::{self, NameError};
 use ecm_policy::snapshot::Identity;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{Api, Client};
 use poolservice_api::keys;
 use thiserror::Error;
+use tokio::time::timeout;
+
+/// Longest time that one call to the API server may take.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Why the cluster could not be identified.
 #[derive(Debug, Error)]
@@ -18,6 +24,12 @@ pub enum IdentityError {
         /// Why it failed.
         #[source]
         source: Box<kube::Error>,
+    },
+    /// The API server did not answer.
+    #[error("no answer about {what} within {} s", DEADLINE.as_secs())]
+    Deadline {
+        /// What was asked for.
+        what: String,
     },
     /// The namespace has no UID; no API server answers so.
     #[error("namespace {} has no UID", keys::SYSTEM_NAMESPACE)]
@@ -43,13 +55,12 @@ pub async fn discover(
     load_balancer_class: impl Into<String>,
     cluster_id: Option<String>,
 ) -> Result<Identity, IdentityError> {
-    let namespace = Api::<Namespace>::all(client.clone())
-        .get(keys::SYSTEM_NAMESPACE)
-        .await
-        .map_err(|source| IdentityError::Read {
-            what: format!("namespace {}", keys::SYSTEM_NAMESPACE),
-            source: Box::new(source),
-        })?;
+    let namespaces = Api::<Namespace>::all(client.clone());
+    let namespace = read(
+        || format!("namespace {}", keys::SYSTEM_NAMESPACE),
+        namespaces.get(keys::SYSTEM_NAMESPACE),
+    )
+    .await?;
     let cluster_uid = namespace.metadata.uid.ok_or(IdentityError::NoUid)?;
     let (cluster_id, from) = match cluster_id {
         Some(id) => (id, "--cluster-id".to_owned()),
@@ -63,25 +74,53 @@ pub async fn discover(
         load_balancer_class: load_balancer_class.into(),
         cluster_id,
         cluster_uid,
+        cloud_account: None,
     })
+}
+
+/// Asks, for no longer than [`DEADLINE`].
+async fn read<T>(
+    what: impl Fn() -> String,
+    question: impl Future<Output = kube::Result<T>>,
+) -> Result<T, IdentityError> {
+    match timeout(DEADLINE, question).await {
+        Err(_) => Err(IdentityError::Deadline { what: what() }),
+        Ok(answer) => answer.map_err(|source| IdentityError::Read {
+            what: what(),
+            source: Box::new(source),
+        }),
+    }
 }
 
 /// The id that ACK gave the cluster.
 async fn profile(client: Client) -> Result<Option<String>, IdentityError> {
     let api: Api<ConfigMap> = Api::namespaced(client, keys::SYSTEM_NAMESPACE);
-    let map = api
-        .get_opt(keys::CLUSTER_PROFILE)
-        .await
-        .map_err(|source| IdentityError::Read {
-            what: format!(
-                "ConfigMap {}/{}",
-                keys::SYSTEM_NAMESPACE,
-                keys::CLUSTER_PROFILE
-            ),
-            source: Box::new(source),
-        })?;
+    let name = || {
+        format!(
+            "ConfigMap {}/{}",
+            keys::SYSTEM_NAMESPACE,
+            keys::CLUSTER_PROFILE
+        )
+    };
+    let map = read(name, api.get_opt(keys::CLUSTER_PROFILE)).await?;
     Ok(map
         .and_then(|map| map.data?.remove(keys::CLUSTER_PROFILE_ID))
         .map(|id| id.trim().to_owned())
         .filter(|id| !id.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scripted::{self, Answer};
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_never_answers_is_named_after_half_a_minute() {
+        let (client, _) = scripted::client(|_| Answer::Silence);
+        let error = discover(client, "class", None).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no answer about namespace kube-system within 30 s"
+        );
+    }
 }

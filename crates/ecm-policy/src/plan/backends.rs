@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::stack::{Scene, progress};
-use super::{BATCH, Need, Plan, Step};
+use super::attend::Scene;
+use super::stack::progress;
+use super::{BATCH, Need, Plan, Step, Wait};
 use crate::annotations::Setting;
 use crate::backends::Backend;
 use crate::conditions::{ConditionType, Reason, Refusal};
 use crate::desired::Stack;
-use crate::ledger::{Ledger, Owner};
+use crate::ledger::{BACKENDS, Ledger, Owner};
 use crate::observed::{self, LoadBalancerDetail, Observed};
 
 /// Plans the backends in one lane: add, then weights, then remove. Says whether every server that
@@ -26,6 +27,9 @@ pub(super) fn plan(
         ..
     } = *scene;
     let wanted = &stack.backends;
+    if let Some(end) = wanted.grace_ends {
+        plan.wait(Wait::Seconds((end - scene.cx.now).max(1)));
+    }
     let is_users = ledger.load_balancer.owner == Owner::User;
     let attached = |id: &str| detail.backends.iter().find(|seen| seen.server_id == id);
     if stack.keeps(Setting::BackendLabel) {
@@ -42,6 +46,11 @@ pub(super) fn plan(
         .collect();
     let Some(missing) = attachable(stack, &missing, observed, plan) else {
         return false;
+    };
+    let missing = if is_users {
+        recordable(missing, ledger, plan)
+    } else {
+        missing
     };
     let removable = removable(stack, detail, ledger, is_users);
     let weights = weights(stack, detail, ledger, is_users);
@@ -129,9 +138,35 @@ fn attachable(
                 stack.placement.network
             ),
         ));
-        plan.wait(super::Wait::Seconds(60));
+        plan.wait(Wait::Seconds(60));
     }
     Some(fit.into_iter().cloned().collect())
+}
+
+/// Of the servers to attach those that the ledger has room for: what is attached to a user's load
+/// balancer and not recorded would never be removed (behaviour 5.3).
+fn recordable(mut missing: Vec<Backend>, ledger: &Ledger, plan: &mut Plan) -> Vec<Backend> {
+    let is_recorded = |server: &Backend| ledger.backends.contains(&server.server_id);
+    let mut room = BACKENDS.saturating_sub(ledger.backends.len());
+    let before = missing.len();
+    missing.retain(|server| {
+        let fits = is_recorded(server) || room > 0;
+        if fits && !is_recorded(server) {
+            room -= 1;
+        }
+        fits
+    });
+    if missing.len() < before {
+        plan.report.conditions.refuse(&Refusal::new(
+            ConditionType::BackendsReady,
+            Reason::BackendRefused,
+            format!(
+                "{} servers are not attached: at most {BACKENDS} can be recorded on a PoolService",
+                before - missing.len()
+            ),
+        ));
+    }
+    missing
 }
 
 /// Attached servers that should not be: on our own load balancer all that are not wanted, on a

@@ -58,6 +58,7 @@ pub(super) fn new_ledger(stack: &Stack, placement: Placement, cx: &Context<'_>) 
         pool_service_uid: cx.pool_service.uid.clone(),
         cluster_id: cx.identity.cluster_id.clone(),
         cluster_uid: cx.identity.cluster_uid.clone(),
+        cloud_account: cx.identity.cloud_account.clone(),
         service: stack.name.service.clone(),
         pool: stack.name.pool.clone(),
         placement,

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::stack::{Scene, progress};
+use super::attend::Scene;
+use super::stack::progress;
 use super::{Plan, Step};
 use crate::annotations::Setting;
 use crate::conditions::{ConditionType, Reason, Refusal};

@@ -10,6 +10,7 @@
 //! - what is not known is asked for ([`Plan::needs`]) and never taken as absent;
 //! - nothing is removed before what replaces it is there.
 
+mod attend;
 mod backends;
 mod create;
 mod immutable;
@@ -390,6 +391,9 @@ pub fn plan(desired: &Desired, observed: &Observed, ledger: &State, cx: &Context
         )]);
     }
     let ledger = ledger.current();
+    if let Some(refusal) = ledger.and_then(|ledger| other_account(ledger, cx.identity)) {
+        return held(&[refusal]);
+    }
     if let Some(ledger) = ledger
         && (ledger.cluster_id != cx.identity.cluster_id
             || ledger.cluster_uid != cx.identity.cluster_uid)
@@ -414,6 +418,26 @@ pub fn plan(desired: &Desired, observed: &Observed, ledger: &State, cx: &Context
         Desired::Release(release) => release::plan(release, observed, ledger, cx),
     }
     .finished(observed, cx.now)
+}
+
+/// Why nothing may be concluded with these credentials about what the ledger records: another
+/// account's resources look like resources that are gone (behaviour 5.7).
+fn other_account(ledger: &Ledger, identity: &Identity) -> Option<Refusal> {
+    let (recorded, ours) = (
+        ledger.cloud_account.as_ref()?,
+        identity.cloud_account.as_ref()?,
+    );
+    (recorded != ours).then(|| {
+        Refusal::new(
+            ConditionType::InSync,
+            Reason::CloudAccountMismatch,
+            format!(
+                "the resources belong to cloud account {recorded}, the credentials are of account \
+                 {ours}: nothing is changed, and nothing that is not found is taken as gone; give \
+                 ecm credentials of account {recorded}"
+            ),
+        )
+    })
 }
 
 /// No step; the refusals say why.

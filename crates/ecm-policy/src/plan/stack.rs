@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::attend::{Scene, attend};
 use super::create::{
     choose_address, eip_to_create, load_balancer_parameters, new_ledger, place, resolve_eip,
     resolve_load_balancer,
@@ -9,15 +10,12 @@ use super::create::{
 use super::immutable::{compare_created, compare_placement, immutable};
 use super::resolve::Standing;
 use super::users::{adjust, users, wait_for_id};
-use super::{
-    Addresses, Context, INACTIVE_FOR, Need, Plan, PortStatus, Step, Wait, backends, listeners,
-    refused,
-};
-use crate::annotations::{Setting, keys};
+use super::{Addresses, Context, Plan, Step, Wait, refused};
+use crate::annotations::keys;
 use crate::conditions::{ConditionType, Reason, Refusal, Status};
 use crate::desired::{Source, Stack, tags};
-use crate::ledger::{Ledger, Owner, Record};
-use crate::observed::{Eip, EipStatus, LoadBalancer, LoadBalancerStatus, Observed};
+use crate::ledger::{Intent, Ledger, Owner, Record};
+use crate::observed::Observed;
 
 /// Seconds after which a refusal that only a person can lift is looked at again.
 pub(super) const RETRY_REFUSED: i64 = 60;
@@ -163,64 +161,27 @@ fn manage(
     let hold_load_balancer = is_blocked || (faulty && is_fresh(before.map(|l| &l.load_balancer)));
     let hold_eip = is_blocked || (faulty && is_fresh(before.and_then(|l| l.eip.as_ref())));
 
-    let mut creates = Vec::new();
-    let here = match load_balancer {
-        Standing::Here(found) => Some(found),
-        Standing::Create(intent)
-            if hold_load_balancer
-                || refused_create(Step::CreateLoadBalancer(intent.clone()), observed, cx, plan) =>
-        {
-            ledger.load_balancer =
-                before_record(before.map(|l| &l.load_balancer), ledger.load_balancer);
-            None
-        }
-        Standing::Create(intent) => {
-            progress(
-                plan,
-                ConditionType::LoadBalancerReady,
-                "the load balancer is being created",
-            );
-            creates.push(Step::CreateLoadBalancer(intent));
-            None
-        }
-        other => {
-            pending(
-                &other,
-                ConditionType::LoadBalancerReady,
-                "the load balancer",
-                plan,
-            );
-            None
-        }
+    let (here, held) = follow(
+        load_balancer,
+        &LOAD_BALANCER,
+        hold_load_balancer,
+        observed,
+        cx,
+        plan,
+    );
+    if held {
+        ledger.load_balancer =
+            before_record(before.map(|l| &l.load_balancer), ledger.load_balancer);
+    }
+    let (address, held) = match eip {
+        Some(eip) => follow(eip, &EIP, hold_eip, observed, cx, plan),
+        None => (None, false),
     };
-    let address = match eip {
-        Some(Standing::Here(found)) => Some(found),
-        Some(Standing::Create(intent))
-            if hold_eip || refused_create(Step::CreateEip(intent.clone()), observed, cx, plan) =>
-        {
-            ledger.eip = before.map_or_else(
-                || ledger.eip.take().map(|record| before_record(None, record)),
-                |l| l.eip.clone(),
-            );
-            None
-        }
-        Some(Standing::Create(intent)) => {
-            progress(
-                plan,
-                ConditionType::AddressReady,
-                "the EIP is being created",
-            );
-            creates.push(Step::CreateEip(intent));
-            None
-        }
-        Some(other) => {
-            pending(&other, ConditionType::AddressReady, "the EIP", plan);
-            None
-        }
-        None => None,
-    };
-    for create in creates {
-        plan.lane([create]);
+    if held {
+        ledger.eip = before.map_or_else(
+            || ledger.eip.take().map(|record| before_record(None, record)),
+            |l| l.eip.clone(),
+        );
     }
     if let Some(here) = here {
         let scene = Scene {
@@ -242,13 +203,56 @@ fn manage(
     }
 }
 
-/// Whether the cloud has just refused this create; then it is said.
-fn refused_create(create: Step, observed: &Observed, cx: &Context<'_>, plan: &mut Plan) -> bool {
-    let refusal = refused::standing(&observed.refused, &create, cx.now);
-    if let Some(refusal) = refusal {
+/// What is told about one kind of resource, and how it is made.
+struct Kind {
+    condition: ConditionType,
+    what: &'static str,
+    create: fn(Intent) -> Step,
+}
+
+const LOAD_BALANCER: Kind = Kind {
+    condition: ConditionType::LoadBalancerReady,
+    what: "the load balancer",
+    create: Step::CreateLoadBalancer,
+};
+
+const EIP: Kind = Kind {
+    condition: ConditionType::AddressReady,
+    what: "the EIP",
+    create: Step::CreateEip,
+};
+
+/// Goes on with one resource: gives it where it is there, and says whether its create is held
+/// back, because of `hold` or because the cloud has just refused it.
+fn follow<'a, T>(
+    standing: Standing<'a, T>,
+    kind: &Kind,
+    hold: bool,
+    observed: &Observed,
+    cx: &Context<'_>,
+    plan: &mut Plan,
+) -> (Option<&'a T>, bool) {
+    let intent = match standing {
+        Standing::Here(found) => return (Some(found), false),
+        Standing::Create(_) if hold => return (None, true),
+        Standing::Create(intent) => intent,
+        other => {
+            pending(&other, kind.condition, kind.what, plan);
+            return (None, false);
+        }
+    };
+    let create = (kind.create)(intent);
+    if let Some(refusal) = refused::standing(&observed.refused, &create, cx.now) {
         plan.refuse_until(refusal, cx.now);
+        return (None, true);
     }
-    refusal.is_some()
+    progress(
+        plan,
+        kind.condition,
+        &format!("{} is being created", kind.what),
+    );
+    plan.lane([create]);
+    (None, false)
 }
 
 /// What a record was before this plan; a planned one stays without intent.
@@ -267,205 +271,6 @@ pub(super) fn was_never_made(record: &Record) -> bool {
 
 fn is_gone(observed: &Observed, before: Option<&Ledger>) -> bool {
     before.is_some_and(|l| l.load_balancer.id.is_some()) && observed.load_balancer.is_surely_gone()
-}
-
-/// A load balancer that is there, and all that its plan is made from.
-pub(super) struct Scene<'a> {
-    pub(super) stack: &'a Stack,
-    pub(super) observed: &'a Observed,
-    pub(super) here: &'a LoadBalancer,
-    pub(super) cx: &'a Context<'a>,
-}
-
-/// Its status and name, its EIP, its listeners and backends.
-fn attend(scene: &Scene<'_>, address: Option<&Eip>, ledger: &mut Ledger, plan: &mut Plan) {
-    let Scene { stack, here, .. } = *scene;
-    let active = here.status == LoadBalancerStatus::Active;
-    let mut lane = Vec::new();
-    if active {
-        plan.report.conditions.good(
-            ConditionType::LoadBalancerReady,
-            format!("{} is Active", here.id),
-        );
-        let names = stack.name.load_balancer();
-        if here.name != names.lasting() && ledger.load_balancer.names.contains(&here.name) {
-            lane.push(Step::RenameLoadBalancer {
-                id: here.id.clone(),
-                name: names.lasting().to_owned(),
-            });
-        }
-    } else {
-        progress(
-            plan,
-            ConditionType::LoadBalancerReady,
-            &format!("{} is {}", here.id, here.status),
-        );
-        if here.status == LoadBalancerStatus::InActive && here.status_age > INACTIVE_FOR {
-            lane.push(Step::ActivateLoadBalancer {
-                id: here.id.clone(),
-            });
-        }
-    }
-    plan.lane(lane);
-
-    let bound = bind(scene, address, ledger, active, plan);
-    let served = active.then(|| serve(scene, ledger, plan)).flatten();
-    publish(stack, here, address, bound, served, plan);
-}
-
-/// Listeners and backends. Says which listeners run; `None` while the backends are not in place.
-pub(super) fn serve(
-    scene: &Scene<'_>,
-    ledger: &mut Ledger,
-    plan: &mut Plan,
-) -> Option<listeners::Served> {
-    let Some(detail) = &scene.here.detail else {
-        plan.need(Need::Detail);
-        return None;
-    };
-    let is_users = ledger.load_balancer.owner == Owner::User;
-    let served = listeners::plan(scene, detail, is_users, plan);
-    let in_place = backends::plan(scene, detail, ledger, plan);
-    in_place.then_some(served)
-}
-
-/// How the address stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Bound {
-    /// It leads to this load balancer.
-    Here,
-    /// Not yet.
-    NotYet,
-    /// It leads elsewhere, or is gone.
-    Lost,
-}
-
-/// Binds the EIP and keeps its bandwidth.
-fn bind(
-    scene: &Scene<'_>,
-    address: Option<&Eip>,
-    ledger: &Ledger,
-    active: bool,
-    plan: &mut Plan,
-) -> Bound {
-    let Scene {
-        stack,
-        observed,
-        here,
-        cx,
-    } = *scene;
-    // The ledger decides, not the annotation of the moment: the address type is fixed for good.
-    let Some(record) = &ledger.eip else {
-        plan.report
-            .conditions
-            .good(ConditionType::AddressReady, here.address.clone());
-        return Bound::Here;
-    };
-    let Some(eip) = address else {
-        return if record.gone_since.is_some() {
-            Bound::Lost
-        } else {
-            Bound::NotYet
-        };
-    };
-    let mut lane = Vec::new();
-    let bound = match (&eip.status, eip.bound_to.as_deref()) {
-        (EipStatus::InUse, Some(to)) if to == here.id => {
-            plan.report.conditions.good(
-                ConditionType::AddressReady,
-                format!("{} ({}) is bound to {}", eip.address, eip.id, here.id),
-            );
-            Bound::Here
-        }
-        (_, Some(to)) if to != here.id => {
-            plan.report.conditions.refuse(&Refusal::new(
-                ConditionType::AddressReady,
-                Reason::EipBoundElsewhere,
-                format!(
-                    "{} is bound to {to}, not to {}: unbind it there",
-                    eip.id, here.id
-                ),
-            ));
-            plan.wait(Wait::Seconds(RETRY_REFUSED));
-            Bound::Lost
-        }
-        (EipStatus::Available, _) if active => {
-            let bind = Step::BindEip {
-                id: eip.id.clone(),
-                load_balancer: here.id.clone(),
-            };
-            if refused::standing(&observed.refused, &bind, cx.now).is_none() {
-                let message = format!("{} is being bound", eip.id);
-                progress(plan, ConditionType::AddressReady, &message);
-            }
-            lane.push(bind);
-            Bound::NotYet
-        }
-        (status, _) => {
-            progress(
-                plan,
-                ConditionType::AddressReady,
-                &format!("{} is {status}", eip.id),
-            );
-            Bound::NotYet
-        }
-    };
-    let is_settled = matches!(eip.status, EipStatus::Available | EipStatus::InUse);
-    if let Some(wanted) = &stack.eip
-        && is_settled
-        && eip.bandwidth.is_some_and(|seen| seen != wanted.bandwidth)
-        && bound != Bound::Lost
-        // A bind makes the EIP busy for a while: one change at a time.
-        && lane.is_empty()
-        && !stack.keeps(Setting::EipBandwidth)
-    {
-        lane.push(Step::SetEipBandwidth {
-            id: eip.id.clone(),
-            bandwidth: wanted.bandwidth,
-        });
-    }
-    plan.lane(lane);
-    bound
-}
-
-/// Publishes the address once traffic would arrive, and withdraws it only when none can.
-fn publish(
-    stack: &Stack,
-    here: &LoadBalancer,
-    address: Option<&Eip>,
-    bound: Bound,
-    served: Option<listeners::Served>,
-    plan: &mut Plan,
-) {
-    if bound == Bound::Lost {
-        plan.report.addresses = Addresses::Withdraw;
-        return;
-    }
-    let Some(served) = served.filter(|s| bound == Bound::Here && s.all_run && s.any_runs) else {
-        return;
-    };
-    let ip = address.map_or_else(|| here.address.clone(), |eip| eip.address.clone());
-    plan.report.addresses = Addresses::Publish {
-        ip,
-        ports: port_statuses(stack, &served),
-    };
-}
-
-/// The refused ports. The others are not listed: OpenYurt's CRD asks for an error in every entry.
-pub(super) fn port_statuses(stack: &Stack, served: &listeners::Served) -> Vec<PortStatus> {
-    let in_the_way = served.refused.iter().map(|(key, reason)| PortStatus {
-        port: key.port,
-        protocol: key.protocol.as_str().to_uppercase(),
-        error: reason.as_str().to_owned(),
-    });
-    let never_asked_for = stack.refused_ports.iter().map(|refusal| PortStatus {
-        port: refusal.port(),
-        protocol: refusal.protocol().to_owned(),
-        error: refusal.reason().as_str().to_owned(),
-    });
-    let mut ports: Vec<PortStatus> = in_the_way.chain(never_asked_for).collect();
-    ports.sort_by(|a, b| (a.port, &a.protocol).cmp(&(b.port, &b.protocol)));
-    ports
 }
 
 fn refuse_faults(stack: &Stack, plan: &mut Plan) {

@@ -1,7 +1,8 @@
 //! The plan for a user's load balancer: its listeners and backends, nothing else (behaviour 4.7).
 
+use super::attend::{Scene, port_statuses, serve};
 use super::create::new_ledger;
-use super::stack::{RETRY_REFUSED, Scene, aggregate, port_statuses, progress, serve};
+use super::stack::{RETRY_REFUSED, aggregate, progress};
 use super::{Addresses, Context, Event, Need, Plan, Wait};
 use crate::annotations::keys;
 use crate::conditions::{ConditionType, Reason, Refusal, Status};

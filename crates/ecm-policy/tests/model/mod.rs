@@ -6,13 +6,14 @@
     clippy::struct_excessive_bools,
     clippy::too_many_lines,
     clippy::unwrap_used,
-    reason = "a model that stops a test where the cloud would refuse"
+    dead_code,
+    reason = "a model that stops a test where the cloud would refuse; each test uses a part of it"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecm_policy::conditions::Reason;
-use ecm_policy::desired::{Desired, Source, desired};
+use ecm_policy::desired::{Config, Desired, Source, desired};
 use ecm_policy::ledger::{Ledger, State};
 use ecm_policy::listeners::Listener as WantedListener;
 use ecm_policy::observed::{
@@ -33,6 +34,7 @@ pub(crate) fn identity() -> Identity {
         load_balancer_class: "alibabacloud.com/elb".into(),
         cluster_id: "c1".into(),
         cluster_uid: "cluster-uid".into(),
+        cloud_account: Some("1001".into()),
     }
 }
 
@@ -368,7 +370,7 @@ impl World {
             pool_service: &snapshot.pool_service,
             now: self.now,
         };
-        let desired = desired(&snapshot, &identity, self.now);
+        let desired = desired(&snapshot, &Config::new(identity.clone()), self.now);
         let mut needs = BTreeSet::new();
         for _ in 0..10 {
             let plan = plan(

@@ -99,6 +99,7 @@ fn users(id: &str, backends: &[&str], ps_uid: &str) -> Value {
         pool_service_uid: ps_uid.to_owned(),
         cluster_id: "c1".to_owned(),
         cluster_uid: "u1".to_owned(),
+        cloud_account: None,
         service: "web".to_owned(),
         pool: "hefei".to_owned(),
         placement: Placement {

@@ -31,8 +31,7 @@ pub enum DiscoveryError {
     /// OpenYurt's NodePool is not installed.
     #[error(
         "the cluster serves no nodepools.apps.openyurt.io at v1beta2, v1beta1 or v1alpha1: install \
-         OpenYurt's yurt-manager (or, where nothing else needs it, the NodePool definition that \
-         comes with this program)"
+         OpenYurt's yurt-manager, which brings its definition"
     )]
     NoNodePools,
     /// PoolService is not installed.
