@@ -180,7 +180,8 @@ fn snapshot(service: &core::Service, pool: &NodePool) -> Snapshot {
         pool: Some(pool),
         nodes: vec![node],
         endpoints: vec![endpoint],
-        held_by_others: Vec::new(),
+        sharing: Vec::new(),
+        owner_of_named: None,
     }
 }
 

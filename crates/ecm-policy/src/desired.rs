@@ -1,6 +1,6 @@
 //! What the cloud should hold for one PoolService: the desired state as a value.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::annotations::{self, AddressType, DeletionPolicy, Fault, Setting, UnknownKey};
 use crate::backends;
 use crate::conditions::{ConditionType, Reason, Refusal};
-use crate::ledger;
 use crate::listeners;
 use crate::naming::StackName;
-use crate::placement::{self, PlacementFault, PlacementRequest};
+use crate::placement::{self, Placement, PlacementFault, PlacementRequest};
+use crate::shared::{self, Others};
 use crate::snapshot::{Identity, PoolService, Service, Snapshot};
 use poolservice_api::keys;
 
@@ -66,8 +66,8 @@ pub struct Stack {
     pub refused_ports: Vec<listeners::Refusal>,
     /// The backends.
     pub backends: backends::Wanted,
-    /// Servers that other PoolServices hold on the same user's load balancer.
-    pub held_by_others: BTreeSet<String>,
+    /// What the others on the same user's load balancer want.
+    pub others: Others,
     /// Whether listeners of somebody else on a user's load balancer are taken over.
     pub force_override_listeners: bool,
     /// Whether a load balancer or EIP that bears our name is taken over.
@@ -144,8 +144,8 @@ pub struct Release {
     pub policy: DeletionPolicy,
     /// Whether our listeners and backends leave a user's load balancer.
     pub cleanup: bool,
-    /// Servers that other PoolServices hold on the same user's load balancer: they stay.
-    pub held_by_others: BTreeSet<String>,
+    /// What the others on the same user's load balancer want: that stays.
+    pub others: Others,
 }
 
 /// Something to say once that refuses nothing.
@@ -166,11 +166,21 @@ pub enum Notice {
 
 /// What the cloud should hold for the PoolService of a snapshot at `now`, seconds since 1970.
 pub fn desired(snapshot: &Snapshot, config: &Config, now: i64) -> Desired {
+    let ps = &snapshot.pool_service;
+    let (others, refusal) = shared::others(snapshot, config, now);
+    if ps.deleting {
+        return release(snapshot, others);
+    }
+    match refusal {
+        None => stack(snapshot, others, config, now),
+        Some(refusal) => Desired::Hold(vec![refusal]),
+    }
+}
+
+/// What is wanted of a PoolService that is not being deleted.
+pub(crate) fn stack(snapshot: &Snapshot, others: Others, config: &Config, now: i64) -> Desired {
     let identity = &config.identity;
     let ps = &snapshot.pool_service;
-    if ps.deleting {
-        return release(snapshot);
-    }
     let (service, pool) = match (&snapshot.service, &snapshot.pool) {
         (Some(service), Some(pool)) => (service, pool),
         (service, _) => return Desired::Hold(vec![missing_parent(ps, service.is_none())]),
@@ -197,6 +207,13 @@ pub fn desired(snapshot: &Snapshot, config: &Config, now: i64) -> Desired {
                 annotations::keys::ID,
                 annotations::keys::MANAGED_BY_USER
             ),
+        ));
+    }
+    if let (Some(id), Some(owner)) = (id, &snapshot.owner_of_named) {
+        refusals.push(Refusal::new(
+            ConditionType::Accepted,
+            Reason::LoadBalancerIsManaged,
+            format!("{id} was made for PoolService {owner}: name one of your own"),
         ));
     }
     let is_paused = settings.paused_by(&pool.annotations);
@@ -243,7 +260,7 @@ pub fn desired(snapshot: &Snapshot, config: &Config, now: i64) -> Desired {
         listeners: wanted_listeners,
         refused_ports,
         backends: wanted_backends,
-        held_by_others: snapshot.held_by_others.iter().cloned().collect(),
+        others,
         force_override_listeners: settings.force_override_listeners,
         adopt: settings.adopt,
         refusals,
@@ -254,7 +271,7 @@ pub fn desired(snapshot: &Snapshot, config: &Config, now: i64) -> Desired {
 }
 
 /// Deleting needs no valid annotation: what cannot be read has its default. Only a pause stops it.
-fn release(snapshot: &Snapshot) -> Desired {
+fn release(snapshot: &Snapshot, others: Others) -> Desired {
     let none = BTreeMap::new();
     let service = snapshot.service.as_ref().map_or(&none, |s| &s.annotations);
     let pool = snapshot.pool.as_ref().map_or(&none, |p| &p.annotations);
@@ -265,7 +282,7 @@ fn release(snapshot: &Snapshot) -> Desired {
     Desired::Release(Release {
         policy: settings.deletion_policy,
         cleanup: settings.cleanup_on_delete,
-        held_by_others: snapshot.held_by_others.iter().cloned().collect(),
+        others,
     })
 }
 
@@ -290,12 +307,15 @@ fn misplaced(fault: &PlacementFault, annotations: &BTreeMap<String, String>) -> 
 
 /// Where the resources of a PoolService are, by its ledger.
 fn recorded_placement(ps: &PoolService) -> Option<PlacementRequest> {
-    let annotation = ps.annotations.get(keys::LEDGER).map(String::as_str);
-    let state = ledger::read(annotation, &ps.uid, ps.has_finalizer);
-    state.current().map(|ledger| PlacementRequest {
-        region: ledger.placement.region.clone(),
-        network: ledger.placement.network.clone(),
-        vswitches: vec![ledger.placement.vswitch.clone()],
+    let Placement {
+        region,
+        network,
+        vswitch,
+    } = shared::recorded(ps)?.placement;
+    Some(PlacementRequest {
+        region,
+        network,
+        vswitches: vec![vswitch],
     })
 }
 

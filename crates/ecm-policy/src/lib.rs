@@ -33,4 +33,5 @@ pub mod ownership;
 pub mod placement;
 pub mod plan;
 pub mod selector;
+pub mod shared;
 pub mod snapshot;

@@ -139,7 +139,9 @@ impl ListenerOrigin {
         let cluster = words.next().filter(|cluster| !cluster.is_empty())?;
         let rest: Vec<&str> = words.collect();
         let whole = rest.len() == 3 && rest.iter().all(|word| !word.is_empty());
-        let shortened = !rest.is_empty() && rest.len() <= 3 && is_shortened(description);
+        let shortened = !rest.is_empty()
+            && rest.len() <= 3
+            && is_shortened(description, LISTENER_DESCRIPTION_LIMIT);
         let number = port.parse().ok().filter(|port| *port != 0)?;
         // Only the spelling that we write: no sign, no leading zero.
         let is_ours = (whole || shortened) && port == u16::to_string(&number);
@@ -164,11 +166,22 @@ pub fn shorten(whole: &str, limit: usize) -> String {
         .collect()
 }
 
-/// Whether a text has the shape that [`shorten`] gives to a listener description.
-fn is_shortened(description: &str) -> bool {
+/// Whether a load balancer of this name may be one of a controller of this cluster. A shortened
+/// name does not show its cluster any more: it may be anybody's.
+pub fn is_managed_name(name: &str, cluster: &str) -> bool {
+    let is_shortened = || {
+        [LOAD_BALANCER_CREATE_LIMIT, LOAD_BALANCER_RENAME_LIMIT]
+            .iter()
+            .any(|limit| is_shortened(name, *limit))
+    };
+    name.starts_with("k8s/") && (name.ends_with(&format!("/{cluster}")) || is_shortened())
+}
+
+/// Whether a text has the shape that [`shorten`] gives it.
+fn is_shortened(text: &str, limit: usize) -> bool {
     let is_digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
-    description.chars().count() == LISTENER_DESCRIPTION_LIMIT
-        && description
+    text.chars().count() == limit
+        && text
             .rsplit_once('-')
             .is_some_and(|(_, digest)| digest.len() == DIGEST_LEN && digest.chars().all(is_digit))
 }

@@ -24,8 +24,13 @@ pub struct Snapshot {
     /// The endpoints of the Service in the whole cluster; empty when the Service has no
     /// EndpointSlice at all.
     pub endpoints: Vec<Endpoint>,
-    /// Server ids that other PoolServices hold on the same user's load balancer, by their ledgers.
-    pub held_by_others: Vec<String>,
+    /// The other PoolServices that name the same user's load balancer, each with what it depends
+    /// on; their own `sharing` is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sharing: Vec<Snapshot>,
+    /// The PoolService whose ledger owns the load balancer that this one names as the user's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_of_named: Option<ObjectKey>,
 }
 
 /// Who we are: the same for every object of a run.

@@ -1,4 +1,9 @@
 //! What the cloud refuses for good keeps nothing else waiting.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests stop where a test fails"
+)]
 
 mod model;
 

@@ -5,9 +5,10 @@
 //! from the ledger.
 
 mod memory;
+mod turns;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ecm_policy::conditions::{ConditionType, Reason, Refusal, Status};
@@ -34,6 +35,7 @@ use crate::queue::Next;
 use crate::region::{Changed, ReadError, Regions};
 use crate::report;
 use memory::Memories;
+use turns::Turns;
 
 /// How often a plan may ask for more before it is given up until the next look.
 const ROUNDS: usize = 8;
@@ -71,6 +73,7 @@ pub struct Elb {
     random: fn() -> f64,
     config: Config,
     memories: Memories,
+    turns: Turns,
 }
 
 /// Why a sync failed.
@@ -148,6 +151,7 @@ impl Elb {
             random,
             config,
             memories: Memories::default(),
+            turns: Turns::default(),
         }
     }
 
@@ -157,11 +161,14 @@ impl Elb {
     /// When Kubernetes cannot be written. What the cloud refuses is shown on the PoolService and is
     /// no error of the sync.
     pub async fn sync(&self, key: ObjectKey) -> Result<Next, SyncError> {
+        // Those who share a user's load balancer take turns, and look at the others in their turn.
+        let shared = self.index().users_load_balancer(&key).map(str::to_owned);
+        let _turn = match &shared {
+            Some(id) => Some(self.turns.take(id).await),
+            None => None,
+        };
         let seen = {
-            let index = self
-                .index
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let index = self.index();
             index
                 .snapshot(&key)
                 .zip(index.pool_service(&key).map(|ps| ps.status.clone()))
@@ -182,6 +189,10 @@ impl Elb {
             return Ok(Next::Wait);
         }
         self.sync_one(&key, &snapshot, &status).await
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn sync_one(

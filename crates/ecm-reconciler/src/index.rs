@@ -7,17 +7,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ecm_policy::fan_out;
 use ecm_policy::selector::Selector;
 use ecm_policy::snapshot::{Endpoint, Node, ObjectKey, Pool, Snapshot};
-use ecm_policy::{annotations, fan_out};
 
 use poolservice_api::keys;
 
 use crate::objects::{EndpointSlice, PoolService, Service, pool_of_node};
 
 mod multimap;
+mod sharing;
 
 use multimap::Multimap;
+use sharing::Sharing;
 
 /// Which objects a change can touch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,10 +43,10 @@ pub struct Index {
     slices: BTreeMap<ObjectKey, EndpointSlice>,
     /// The selectors of all ELB Services.
     selectors: BTreeMap<ObjectKey, Selector>,
-    /// PoolServices by the Services and pools that they mention, and by the user's load balancer.
+    /// PoolServices by the Services and pools that they mention, and by their load balancers.
     by_service: Multimap<ObjectKey, ObjectKey>,
     by_pool: Multimap<String, ObjectKey>,
-    by_users_load_balancer: Multimap<String, ObjectKey>,
+    shared: Sharing,
     nodes_by_pool: Multimap<String, String>,
     slices_by_service: Multimap<ObjectKey, ObjectKey>,
     synced: Synced,
@@ -87,7 +89,7 @@ impl Index {
             selectors: BTreeMap::new(),
             by_service: Multimap::default(),
             by_pool: Multimap::default(),
-            by_users_load_balancer: Multimap::default(),
+            shared: Sharing::default(),
             nodes_by_pool: Multimap::default(),
             slices_by_service: Multimap::default(),
             synced: Synced::default(),
@@ -108,6 +110,15 @@ impl Index {
 
     /// Everything that a PoolService depends on; `None` when it does not exist.
     pub fn snapshot(&self, key: &ObjectKey) -> Option<Snapshot> {
+        let mut snapshot = self.alone(key)?;
+        let sharing = self.sharing_with(key);
+        snapshot.sharing = sharing.filter_map(|other| self.alone(other)).collect();
+        snapshot.owner_of_named = self.owner_of_named(key).cloned();
+        Some(snapshot)
+    }
+
+    /// What a PoolService depends on, the others on its load balancer left aside.
+    fn alone(&self, key: &ObjectKey) -> Option<Snapshot> {
         let ps = &self.pool_services.get(key)?.snapshot;
         let service_key = ps
             .service
@@ -130,7 +141,8 @@ impl Index {
             endpoints: service_key
                 .map(|key| self.endpoints(&key))
                 .unwrap_or_default(),
-            held_by_others: self.held_by_others(key),
+            sharing: Vec::new(),
+            owner_of_named: None,
         })
     }
 
@@ -181,14 +193,6 @@ impl Index {
         })
     }
 
-    /// All PoolServices that carry a user's load balancer of this id in their ledger, sorted by
-    /// name.
-    pub fn sharing(&self, load_balancer: &str) -> impl Iterator<Item = &PoolService> {
-        self.by_users_load_balancer
-            .get(load_balancer)
-            .filter_map(|key| self.pool_services.get(key))
-    }
-
     /// A PoolService; `None` when it does not exist.
     pub fn pool_service(&self, key: &ObjectKey) -> Option<&PoolService> {
         self.pool_services.get(key)
@@ -205,13 +209,14 @@ impl Index {
         let old = self.services.remove(&key);
         let affected = self.service_changed(&key, old.as_ref(), Some(&new));
         self.services.insert(key, new);
-        affected
+        self.with_sharing(None, affected)
     }
 
     /// A Service was deleted.
     pub fn delete_service(&mut self, key: &ObjectKey) -> Affected {
         let old = self.services.remove(key);
-        self.service_changed(key, old.as_ref(), None)
+        let affected = self.service_changed(key, old.as_ref(), None);
+        self.with_sharing(None, affected)
     }
 
     /// These are all Services.
@@ -261,13 +266,14 @@ impl Index {
         let old = self.pools.remove(&key);
         let affected = self.pool_changed(&key, old.as_ref(), Some(&new));
         self.pools.insert(key, new);
-        affected
+        self.with_sharing(None, affected)
     }
 
     /// A NodePool was deleted.
     pub fn delete_pool(&mut self, name: &str) -> Affected {
         let old = self.pools.remove(name);
-        self.pool_changed(name, old.as_ref(), None)
+        let affected = self.pool_changed(name, old.as_ref(), None);
+        self.with_sharing(None, affected)
     }
 
     /// These are all NodePools.
@@ -315,14 +321,15 @@ impl Index {
         let key = new.snapshot.key.clone();
         let old = self.pool_services.remove(&key);
         let affected = self.pool_service_changed(&key, old.as_ref(), Some(&new));
-        self.pool_services.insert(key, new);
-        affected
+        self.pool_services.insert(key.clone(), new);
+        self.with_sharing(Some(&key), affected)
     }
 
     /// A PoolService was deleted.
     pub fn delete_pool_service(&mut self, key: &ObjectKey) -> Affected {
         let old = self.pool_services.remove(key);
-        self.pool_service_changed(key, old.as_ref(), None)
+        let affected = self.pool_service_changed(key, old.as_ref(), None);
+        self.with_sharing(Some(key), affected)
     }
 
     /// These are all PoolServices.
@@ -357,13 +364,11 @@ impl Index {
             self.by_service.remove_all(service_keys(old), key);
             self.by_pool
                 .remove_all(old.pools().into_iter().map(str::to_owned), key);
-            self.by_users_load_balancer.remove_all(users_id(old), key);
         }
         if let Some(new) = new {
             self.by_service.insert_all(service_keys(new), key);
             self.by_pool
                 .insert_all(new.pools().into_iter().map(str::to_owned), key);
-            self.by_users_load_balancer.insert_all(users_id(new), key);
         }
 
         let fan_out = |ps: Option<&PoolService>| {
@@ -401,11 +406,13 @@ impl Index {
         if is_served && snapshot(old) != snapshot(new) {
             affected.pool_services.insert(key.clone());
         }
-        if old.map(|ps| &ps.users_load_balancer) != new.map(|ps| &ps.users_load_balancer) {
-            for id in both().filter_map(users_id) {
-                let sharing = self.by_users_load_balancer.get(&id).cloned();
-                affected.pool_services.extend(sharing);
-            }
+        // What another one attached is nobody else's to remove.
+        let attached = |ps: Option<&PoolService>| {
+            let backends = ps.and_then(|ps| ps.users_load_balancer().and(ps.ledger.as_ref()));
+            backends.map(|ledger| ledger.backends.clone())
+        };
+        if is_served && attached(old) != attached(new) {
+            affected.pool_services.insert(key.clone());
         }
         affected.gone = gone(
             old.map(|ps| &ps.snapshot.uid),
@@ -523,36 +530,6 @@ impl Index {
             .collect()
     }
 
-    /// Servers that the ledgers of other PoolServices record on the user's load balancer that this
-    /// one serves, or asks for (behaviour 7.6).
-    fn held_by_others(&self, key: &ObjectKey) -> Vec<String> {
-        let Some(id) = self.users_load_balancer_of(key) else {
-            return Vec::new();
-        };
-        let held: BTreeSet<&String> = self
-            .sharing(&id)
-            .filter(|ps| ps.snapshot.key != *key)
-            .filter_map(|ps| ps.users_load_balancer.as_ref())
-            .flat_map(|load_balancer| &load_balancer.backends)
-            .collect();
-        held.into_iter().cloned().collect()
-    }
-
-    fn users_load_balancer_of(&self, key: &ObjectKey) -> Option<String> {
-        let ps = self.pool_services.get(key)?;
-        if let Some(recorded) = &ps.users_load_balancer {
-            return Some(recorded.id.clone());
-        }
-        let none = BTreeMap::new();
-        let service = ps.snapshot.service.as_ref();
-        let service =
-            service.and_then(|name| self.services.get(&ObjectKey::new(&key.namespace, name)));
-        let on_service = service.map_or(&none, |service| &service.snapshot.annotations);
-        let settings = annotations::parse(on_service, &ps.snapshot.annotations).settings;
-        let pool = ps.snapshot.pool.as_deref().unwrap_or_default();
-        settings.load_balancer_id(pool).map(str::to_owned)
-    }
-
     /// Whether a Service is, or was, one of the fan-out's.
     fn is_for_fan_out(&self, service: &Service) -> bool {
         let service = &service.fan_out;
@@ -609,10 +586,6 @@ impl Index {
             selector.matches(&pool.labels).then_some(service)
         })
     }
-}
-
-fn users_id(ps: &PoolService) -> Option<String> {
-    ps.users_load_balancer.as_ref().map(|lb| lb.id.clone())
 }
 
 fn elb_selector(service: &fan_out::Service, class: &str) -> Option<Selector> {

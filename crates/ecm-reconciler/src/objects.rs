@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecm_policy::aggregate::Ingress;
+use ecm_policy::fan_out;
+use ecm_policy::ledger::{self, Ledger, Owner, State};
 use ecm_policy::snapshot::{self, ObjectKey};
-use ecm_policy::{fan_out, ledger};
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1 as discovery;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -43,17 +44,8 @@ pub struct PoolService {
     pub fan_out: fan_out::PoolService,
     /// Its whole status, to see what has to be written.
     pub status: PoolServiceStatus,
-    /// The user's load balancer that it serves, by its ledger.
-    pub users_load_balancer: Option<UsersLoadBalancer>,
-}
-
-/// What a ledger says about a load balancer that a user named.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsersLoadBalancer {
-    /// Its id.
-    pub id: String,
-    /// The servers that are recorded as attached by us.
-    pub backends: BTreeSet<String>,
+    /// Its ledger, when it is its own.
+    pub ledger: Option<Box<Ledger>>,
 }
 
 /// An EndpointSlice.
@@ -122,7 +114,7 @@ impl From<&poolservice_api::PoolService> for PoolService {
         let ingress = ingress(status.load_balancer.as_ref());
         let deleting = meta.deletion_timestamp.is_some();
         let has_finalizer = has_finalizer(meta, keys::POOL_SERVICE_FINALIZER);
-        let users_load_balancer = users_load_balancer(&annotations, &uid, has_finalizer);
+        let ledger = ledger(&annotations, &uid, has_finalizer);
         Self {
             snapshot: snapshot::PoolService {
                 key: key.clone(),
@@ -160,7 +152,7 @@ impl From<&poolservice_api::PoolService> for PoolService {
                 aggregate_to_labels: status.aggregate_to_labels.clone().unwrap_or_default(),
             },
             status,
-            users_load_balancer,
+            ledger,
         }
     }
 }
@@ -174,6 +166,18 @@ impl PoolService {
     /// The names of all pools that it mentions, in a label or as owners.
     pub fn pools(&self) -> BTreeSet<&str> {
         self.mentioned(keys::POOL_NAME, NodePool::KIND)
+    }
+
+    /// The user's load balancer that it serves, by its ledger.
+    pub fn users_load_balancer(&self) -> Option<&str> {
+        let record = &self.ledger.as_ref()?.load_balancer;
+        record.id.as_deref().filter(|_| record.owner == Owner::User)
+    }
+
+    /// The load balancer that its ledger owns.
+    pub fn own_load_balancer(&self) -> Option<&str> {
+        let record = &self.ledger.as_ref()?.load_balancer;
+        record.id.as_deref().filter(|_| record.is_ours())
     }
 
     fn mentioned(&self, label: &str, kind: &str) -> BTreeSet<&str> {
@@ -273,23 +277,16 @@ fn ingress(status: Option<&core::LoadBalancerStatus>) -> Vec<Ingress> {
         .collect()
 }
 
-fn users_load_balancer(
+fn ledger(
     annotations: &BTreeMap<String, String>,
     uid: &str,
     has_finalizer: bool,
-) -> Option<UsersLoadBalancer> {
+) -> Option<Box<Ledger>> {
     let text = annotations.get(keys::LEDGER).map(String::as_str);
-    let state = ledger::read(text, uid, has_finalizer);
-    let ledger = state.current()?;
-    let record = &ledger.load_balancer;
-    let id = record
-        .id
-        .clone()
-        .filter(|_| record.owner == ledger::Owner::User)?;
-    Some(UsersLoadBalancer {
-        id,
-        backends: ledger.backends.clone(),
-    })
+    match ledger::read(text, uid, has_finalizer) {
+        State::Current(ledger) => Some(ledger),
+        State::None | State::Lost(_) => None,
+    }
 }
 
 fn chosen(

@@ -11,6 +11,7 @@ use crate::conditions::{ConditionType, Reason, Refusal};
 use crate::desired::Stack;
 use crate::ledger::{BACKENDS, Ledger, Owner};
 use crate::observed::{self, LoadBalancerDetail, Observed};
+use crate::shared::Weight;
 
 /// Plans the backends in one lane: add, then weights, then remove. Says whether every server that
 /// can be attached is.
@@ -70,7 +71,8 @@ pub(super) fn plan(
             .extend(missing.iter().map(|server| server.server_id.clone()));
         ledger.backends.extend(
             stack
-                .held_by_others
+                .others
+                .recorded
                 .iter()
                 .filter(|id| wanted_ids.contains(id.as_str()))
                 .cloned(),
@@ -104,6 +106,7 @@ pub(super) fn plan(
     });
     plan.lane(adds.chain(sets).chain(removes));
     tell(stack, in_place, plan);
+    tell_weights(stack, plan);
     in_place
 }
 
@@ -140,7 +143,11 @@ fn attachable(
         ));
         plan.wait(Wait::Seconds(60));
     }
-    Some(fit.into_iter().cloned().collect())
+    let with_weight = |server: &Backend| Backend {
+        weight: weight(server, stack),
+        ..server.clone()
+    };
+    Some(fit.into_iter().map(with_weight).collect())
 }
 
 /// Of the servers to attach those that the ledger has room for: what is attached to a user's load
@@ -170,7 +177,7 @@ fn recordable(mut missing: Vec<Backend>, ledger: &Ledger, plan: &mut Plan) -> Ve
 }
 
 /// Attached servers that should not be: on our own load balancer all that are not wanted, on a
-/// user's only those of our ledger that nobody else holds.
+/// user's only those of our ledger that nobody else wants (behaviour 7.6).
 fn removable(
     stack: &Stack,
     detail: &LoadBalancerDetail,
@@ -189,7 +196,7 @@ fn removable(
                 .any(|server| server.server_id == *id);
             let is_kept = stack.backends.kept.contains(id);
             let is_ours =
-                !is_users || (ledger.backends.contains(id) && !stack.held_by_others.contains(id));
+                !is_users || (ledger.backends.contains(id) && !stack.others.wanted.contains(id));
             !is_wanted && !is_kept && is_ours
         })
         .cloned()
@@ -216,12 +223,38 @@ fn weights(
                 .servers
                 .iter()
                 .find(|s| s.server_id == seen.server_id)?;
-            (server.weight != seen.weight).then(|| observed::Backend {
-                weight: server.weight,
+            let weight = weight(server, stack);
+            (weight != seen.weight).then(|| observed::Backend {
+                weight,
                 ..seen.clone()
             })
         })
         .collect()
+}
+
+/// The weight that a server gets: on a shared load balancer the oldest PoolService that wants the
+/// server decides.
+fn weight(server: &Backend, stack: &Stack) -> u8 {
+    let decided = stack.others.weights.get(&server.server_id);
+    decided.map_or(server.weight, |decided| decided.weight)
+}
+
+/// Says which weights somebody else decides otherwise.
+fn tell_weights(stack: &Stack, plan: &mut Plan) {
+    for server in &stack.backends.servers {
+        if let Some(Weight { weight, by }) = stack.others.weights.get(&server.server_id)
+            && *weight != server.weight
+        {
+            plan.report.conditions.refuse(&Refusal::new(
+                ConditionType::InSync,
+                Reason::WeightConflict,
+                format!(
+                    "{} has weight {weight}, which the older PoolService {by} wants, not {}",
+                    server.server_id, server.weight
+                ),
+            ));
+        }
+    }
 }
 
 fn tell(stack: &Stack, in_place: bool, plan: &mut Plan) {

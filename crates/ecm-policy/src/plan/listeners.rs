@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::attend::Scene;
 use super::stack::progress;
-use super::{Plan, Step};
+use super::{Plan, Step, Wait};
 use crate::annotations::Setting;
 use crate::conditions::{ConditionType, Reason, Refusal};
 use crate::desired::Stack;
 use crate::listeners::{Listener, ListenerKey, Protocol, Settings};
 use crate::naming::ListenerOrigin;
 use crate::observed::{self, ListenerStatus, LoadBalancerDetail};
+use crate::snapshot::ObjectKey;
 
 /// How the wanted listeners stand.
 pub(super) struct Served {
@@ -41,13 +42,22 @@ pub(super) fn plan(
         .map(|r| Refusal::new(ConditionType::ListenersReady, r.reason(), r.to_string()))
         .collect();
     for wanted in &stack.listeners {
-        if let Some(other) = in_the_way(wanted, detail, stack, is_users) {
-            served.refused.insert(wanted.key, Reason::ListenerConflict);
-            refusals.push(conflict(wanted, other, load_balancer));
-            continue;
-        }
-        let seen = detail.listeners.iter().find(|seen| seen.key == wanted.key);
-        let (steps, runs) = converge(stack, load_balancer, wanted, seen);
+        let (steps, runs) = match claim(wanted, detail, scene, is_users) {
+            Claim::Ours(seen) => converge(stack, load_balancer, wanted, seen),
+            Claim::Siblings(seen) => {
+                let runs = seen.is_some_and(|seen| seen.status == ListenerStatus::Running);
+                (Vec::new(), runs)
+            }
+            Claim::Theirs(message) => {
+                served.refused.insert(wanted.key, Reason::ListenerConflict);
+                refusals.push(Refusal::new(
+                    ConditionType::ListenersReady,
+                    Reason::ListenerConflict,
+                    format!("port {}: {message}", wanted.key.port),
+                ));
+                continue;
+            }
+        };
         served.any_runs |= runs;
         let refusal = scene
             .observed
@@ -68,7 +78,7 @@ pub(super) fn plan(
         if !is_wanted && may_delete(seen, stack, is_users) {
             plan.lane(delete(load_balancer, seen));
             if matches!(seen.status, ListenerStatus::Changing(_)) {
-                plan.wait(super::Wait::Pending);
+                plan.wait(Wait::Pending);
             }
         }
     }
@@ -186,49 +196,101 @@ fn keep_faulty(stack: &Stack, wanted: &Listener, seen: Option<&Settings>) -> Lis
     kept
 }
 
-/// A listener of somebody else that stands where a wanted one should.
-fn in_the_way<'a>(
-    wanted: &Listener,
-    detail: &'a LoadBalancerDetail,
-    stack: &Stack,
-    is_users: bool,
-) -> Option<&'a observed::Listener> {
-    detail.listeners.iter().find(|seen| {
-        let same_port = seen.key.port == wanted.key.port
-            && (seen.key.protocol == Protocol::Udp) == (wanted.key.protocol == Protocol::Udp);
-        if !same_port {
-            return false;
-        }
-        if seen.key != wanted.key {
-            // An HTTP listener on a TCP port cannot be changed into a TCP listener. On a load
-            // balancer of our own it is nobody's and is deleted as drift; until then it blocks.
-            return true;
-        }
-        if !is_users || seen.description == wanted.description {
-            return false;
-        }
-        // A description of this form is another PoolService's, of this cluster or another one.
-        !stack.force_override_listeners || ListenerOrigin::parse(&seen.description).is_some()
-    })
+/// Whose a wanted port is.
+enum Claim<'a> {
+    /// Ours, or to be had; with the listener that stands there.
+    Ours(Option<&'a observed::Listener>),
+    /// Kept by a PoolService of the same Service, which serves us as well (behaviour 6.6).
+    Siblings(Option<&'a observed::Listener>),
+    /// Somebody else's.
+    Theirs(String),
 }
 
-fn conflict(wanted: &Listener, other: &observed::Listener, load_balancer: &str) -> Refusal {
-    let whose = match ListenerOrigin::parse(&other.description) {
+fn claim<'a>(
+    wanted: &Listener,
+    detail: &'a LoadBalancerDetail,
+    scene: &Scene<'_>,
+    is_users: bool,
+) -> Claim<'a> {
+    let is_udp = |key: ListenerKey| key.protocol == Protocol::Udp;
+    let seen = detail
+        .listeners
+        .iter()
+        .find(|seen| seen.key.port == wanted.key.port && is_udp(seen.key) == is_udp(wanted.key));
+    let id = &scene.here.id;
+    let theirs = |seen: &observed::Listener, whose: &str| {
+        Claim::Theirs(format!("listener {} of {id} {whose}", seen.key))
+    };
+    let whose = |seen: &observed::Listener| match ListenerOrigin::parse(&seen.description) {
         Some(origin) => format!(
             "belongs to cluster {} ({})",
-            origin.cluster, other.description
+            origin.cluster, seen.description
         ),
-        None if other.description.is_empty() => "is somebody else's".to_owned(),
-        None => format!("is somebody else's ({})", other.description),
+        None if seen.description.is_empty() => "is somebody else's".to_owned(),
+        None => format!("is somebody else's ({})", seen.description),
     };
-    Refusal::new(
-        ConditionType::ListenersReady,
-        Reason::ListenerConflict,
-        format!(
-            "port {}: listener {} of {load_balancer} {whose}",
-            wanted.key.port, other.key
-        ),
-    )
+    match seen {
+        // An HTTP listener on a TCP port cannot be changed into a TCP listener. On a load balancer
+        // of our own it is nobody's and is deleted as drift; until then it blocks.
+        Some(seen) if seen.key != wanted.key => theirs(seen, &whose(seen)),
+        Some(seen) if !is_users || seen.description == wanted.description => {
+            Claim::Ours(Some(seen))
+        }
+        Some(seen) => match incumbent(seen, scene) {
+            Incumbent::Sibling => Claim::Siblings(Some(seen)),
+            Incumbent::PoolService(winner) => {
+                theirs(seen, &format!("belongs to PoolService {winner}"))
+            }
+            Incumbent::Stranger => theirs(seen, &whose(seen)),
+            Incumbent::Nobody => in_turn(wanted, Some(seen), scene),
+        },
+        None => in_turn(wanted, None, scene),
+    }
+}
+
+/// Who has a listener that is not ours.
+enum Incumbent<'a> {
+    /// A PoolService of the same Service.
+    Sibling,
+    /// A PoolService of another Service.
+    PoolService(&'a ObjectKey),
+    /// A person, or a controller of another cluster.
+    Stranger,
+    /// Nobody any more, or somebody from whom it may be taken.
+    Nobody,
+}
+
+fn incumbent<'a>(seen: &observed::Listener, scene: &Scene<'a>) -> Incumbent<'a> {
+    let stack = scene.stack;
+    if let Some(maker) = stack.others.maker(seen.key, &seen.description) {
+        return match maker {
+            maker if !maker.wants(seen.key) => Incumbent::Nobody,
+            maker if maker.is_sibling => Incumbent::Sibling,
+            maker => Incumbent::PoolService(&maker.pool_service),
+        };
+    }
+    match ListenerOrigin::parse(&seen.description) {
+        // Whoever made it is no more (behaviour 6.5).
+        Some(origin) if origin.cluster == scene.cx.identity.cluster_id => Incumbent::Nobody,
+        None if stack.force_override_listeners => Incumbent::Nobody,
+        _ => Incumbent::Stranger,
+    }
+}
+
+/// A port that nobody has goes to the oldest that wants it.
+fn in_turn<'a>(
+    wanted: &Listener,
+    seen: Option<&'a observed::Listener>,
+    scene: &Scene<'_>,
+) -> Claim<'a> {
+    match scene.stack.others.first_for(wanted.key) {
+        Some(first) if first.is_sibling => Claim::Siblings(None),
+        Some(first) => Claim::Theirs(format!(
+            "the older PoolService {} has it",
+            first.pool_service
+        )),
+        None => Claim::Ours(seen),
+    }
 }
 
 /// On a load balancer of our own everything that is not wanted goes; on a user's only what bears
@@ -253,7 +315,7 @@ pub(super) fn cleanup(
     for seen in detail.listeners.iter().filter(|seen| is_ours(seen)) {
         left = true;
         plan.lane(delete(load_balancer, seen));
-        plan.wait(super::Wait::Pending);
+        plan.wait(Wait::Pending);
     }
     left
 }

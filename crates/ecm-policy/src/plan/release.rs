@@ -261,6 +261,8 @@ fn clean(
         |seen| {
             matches!(seen.key.protocol, Protocol::Tcp | Protocol::Udp)
                 && seen.description == name.listener_description(seen.key.port, seen.key.protocol)
+                // It goes over to the other pool's PoolService.
+                && !release.others.sibling_wants(seen.key)
         },
         &found.id,
         detail,
@@ -270,7 +272,7 @@ fn clean(
         .backends
         .iter()
         .filter(|seen| ledger.backends.contains(&seen.server_id))
-        .filter(|seen| !release.held_by_others.contains(&seen.server_id))
+        .filter(|seen| !release.others.wanted.contains(&seen.server_id))
         .cloned()
         .collect();
     plan.lane(ours.chunks(super::BATCH).map(|batch| Step::RemoveBackends {

@@ -8,6 +8,7 @@ use crate::annotations::keys;
 use crate::conditions::{ConditionType, Reason, Refusal, Status};
 use crate::desired::Stack;
 use crate::ledger::{Ledger, Record};
+use crate::naming;
 use crate::observed::{EipStatus, LoadBalancer, LoadBalancerStatus, Observed, Presence};
 use crate::placement::Placement;
 use crate::snapshot::Identity;
@@ -132,9 +133,7 @@ fn misplaced(stack: &Stack, found: &LoadBalancer, identity: &Identity) -> Option
             ),
         ));
     }
-    let is_managed = found.name.starts_with("k8s/")
-        && found.name.ends_with(&format!("/{}", identity.cluster_id));
-    is_managed.then(|| {
+    naming::is_managed_name(&found.name, &identity.cluster_id).then(|| {
         Refusal::new(
             ConditionType::Accepted,
             Reason::LoadBalancerIsManaged,

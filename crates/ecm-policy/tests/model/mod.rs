@@ -122,7 +122,8 @@ pub(crate) fn snapshot(nodes: usize) -> Snapshot {
         }),
         nodes: (0..nodes).map(node).collect(),
         endpoints: (0..nodes).map(endpoint).collect(),
-        held_by_others: Vec::new(),
+        sharing: Vec::new(),
+        owner_of_named: None,
     }
 }
 

@@ -610,38 +610,59 @@ fn service_and_pool_come_from_the_owners_where_labels_are_missing() {
 }
 
 #[test]
-fn backends_that_others_hold_on_a_users_load_balancer_are_shown_and_their_change_touches_all() {
+fn rule_7_6_who_shares_a_users_load_balancer_is_shown_and_a_change_touches_all() {
     let mut index = index();
     let web = users("lb-1", &["i-1", "i-2"], "web-hefei-uid");
     index.apply_pool_service(ps("web", "hefei", &web));
-    let held = |index: &Index, name: &str| index.snapshot(&key(name)).unwrap().held_by_others;
-    assert!(held(&index, "web-hefei").is_empty(), "its own do not count");
-    assert!(
-        held(&index, "api-hefei").is_empty(),
-        "on another load balancer"
-    );
+    let sharing = |index: &Index, name: &str| -> Vec<String> {
+        let snapshot = index.snapshot(&key(name)).unwrap();
+        let others = snapshot.sharing.into_iter();
+        others.map(|other| other.pool_service.key.name).collect()
+    };
+    assert!(sharing(&index, "web-hefei").is_empty(), "not with itself");
 
-    // Named by an annotation, before any ledger.
+    // Named by annotations, before any ledger.
     let named = json!({ "metadata": { "annotations": {
+        "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-managed-by-user": "true",
         "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-id": "lb-1" } } });
-    index.apply_pool_service(ps("api", "hefei", &named));
-    assert_eq!(held(&index, "api-hefei"), ["i-1", "i-2"]);
+    let both = [key("api-hefei"), key("web-hefei")];
+    let affected = index.apply_pool_service(ps("api", "hefei", &named));
+    assert_eq!(affected.pool_services, both.clone().into());
+    assert_eq!(sharing(&index, "api-hefei"), ["web-hefei"]);
+    assert_eq!(sharing(&index, "web-hefei"), ["api-hefei"]);
+
+    // The other's Service decides what the other wants.
+    let local = json!({ "spec": { "externalTrafficPolicy": "Local" } });
+    let affected = index.apply_service(service("web", &local));
+    assert!(affected.pool_services.contains(&key("api-hefei")));
 
     let api = users("lb-1", &["i-2", "i-3"], "api-hefei-uid");
     let affected = index.apply_pool_service(ps("api", "hefei", &api));
-    assert_eq!(
-        affected.pool_services,
-        [key("api-hefei"), key("web-hefei")].into()
-    );
-    assert_eq!(held(&index, "web-hefei"), ["i-2", "i-3"]);
-    assert_eq!(index.sharing("lb-1").count(), 2);
+    assert_eq!(affected.pool_services, both.clone().into());
 
     let affected = index.delete_pool_service(&key("api-hefei"));
+    assert_eq!(affected.pool_services, both.into());
+    assert!(sharing(&index, "web-hefei").is_empty());
+}
+
+#[test]
+fn rule_4_7_the_ledger_that_owns_a_named_load_balancer_is_found() {
+    let mut index = index();
+    let mut web = users("lb-1", &[], "web-hefei-uid");
+    let annotations = &mut web["metadata"]["annotations"];
+    let text = annotations["ecm.alibabacloud.com/ledger"].as_str().unwrap();
+    annotations["ecm.alibabacloud.com/ledger"] = text.replace("user", "created").into();
+    index.apply_pool_service(ps("web", "hefei", &web));
+    let named = json!({ "metadata": { "annotations": {
+        "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-managed-by-user": "true",
+        "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-id": "lb-1" } } });
+    index.apply_pool_service(ps("api", "hefei", &named));
+    let owner = index.snapshot(&key("api-hefei")).unwrap().owner_of_named;
+    assert_eq!(owner, Some(key("web-hefei")));
     assert_eq!(
-        affected.pool_services,
-        [key("api-hefei"), key("web-hefei")].into()
+        index.snapshot(&key("web-hefei")).unwrap().owner_of_named,
+        None
     );
-    assert_eq!(index.sharing("lb-1").count(), 1);
 }
 
 #[test]
