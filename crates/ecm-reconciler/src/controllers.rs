@@ -38,6 +38,7 @@ pub struct Controllers {
     fan_out: bool,
     elb: bool,
     drift_interval: Duration,
+    whole_read_interval: Duration,
     unmatch_grace: Duration,
     unreachable_grace: Duration,
     workers: NonZeroUsize,
@@ -76,6 +77,7 @@ impl Controllers {
             fan_out: true,
             elb: true,
             drift_interval: Duration::from_secs(300),
+            whole_read_interval: Duration::from_secs(30 * 60),
             unmatch_grace: Duration::from_secs(30),
             unreachable_grace: Duration::from_secs(UNREACHABLE_GRACE.unsigned_abs()),
             workers: WORKERS,
@@ -97,6 +99,14 @@ impl Controllers {
     /// How often everything is compared with the cloud although nothing changed.
     pub fn drift_interval(mut self, interval: Duration) -> Self {
         self.drift_interval = interval;
+        self
+    }
+
+    /// How often the listeners and backends of each load balancer are read although nothing of it
+    /// changed (behaviour 9.1): half an hour unless told otherwise, and less often where there are
+    /// so many that it would be more than three reads a second.
+    pub fn whole_read_interval(mut self, interval: Duration) -> Self {
+        self.whole_read_interval = interval;
         self
     }
 
@@ -173,6 +183,7 @@ impl Controllers {
                     unreachable_grace: seconds(self.unreachable_grace),
                 },
                 drift_interval: self.drift_interval,
+                whole_read_interval: self.whole_read_interval,
             },
         }));
 

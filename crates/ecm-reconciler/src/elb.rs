@@ -5,14 +5,16 @@
 //! from the ledger.
 
 mod memory;
+mod tell;
 mod turns;
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ecm_policy::conditions::{ConditionType, Reason, Refusal, Status};
-use ecm_policy::desired::{self, Desired, Notice, desired};
+use ecm_policy::conditions::{ConditionType, Refusal};
+use ecm_policy::desired::{self, Desired, desired};
 use ecm_policy::ledger::{self, Ledger, Record, State};
 use ecm_policy::observed::Observed;
 use ecm_policy::plan::{self, Context, Need, Plan, Refused, Step, Wait, plan};
@@ -26,7 +28,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use crate::clock::Clock;
-use crate::events::{EventType, Notifier};
+use crate::events::Notifier;
 use crate::executor::{Done, Executor, Outcome, StepError};
 use crate::index::Index;
 use crate::ledger_store::{LedgerError, LedgerStore};
@@ -59,6 +61,9 @@ pub struct Config {
     pub policy: desired::Config,
     /// How often everything is looked at although nothing changed (behaviour 9.1).
     pub drift_interval: Duration,
+    /// How often the listeners and backends of a load balancer are read although nothing of it
+    /// changed; less often where there are many.
+    pub whole_read_interval: Duration,
 }
 
 /// The controller.
@@ -208,7 +213,8 @@ impl Elb {
         let state = self.memories.newer(key, &ps.uid, read);
         let desired = desired(snapshot, &self.config.policy, self.clock.seconds());
 
-        let mut plan = match self.look(key, ps, &desired, &state).await? {
+        let asked = digest(&desired);
+        let mut plan = match self.look(key, ps, &desired, asked, &state).await? {
             Ok(plan) => plan,
             Err(error) => return self.unreadable(key, snapshot, status, &error).await,
         };
@@ -233,14 +239,18 @@ impl Elb {
         if has_steps {
             self.memories.wrote_cloud(key, &ps.uid, Instant::now());
         }
-        self.learn(key, &ps.uid, &desired, &done);
+        self.learn(key, &ps.uid, asked, &done);
         report::show_failures(&mut plan.report, &done);
-        self.tell(snapshot, &plan, &done);
+        let is_drift = has_steps && self.memories.was_settled(key, &ps.uid, asked);
+        self.tell(snapshot, &plan, &done, is_drift);
         let wrote_status = self.write_status(key, ps, status, &plan).await?;
         if plan.released {
             self.ledgers.let_go(key, &ps.uid).await?;
             self.memories.forget(key);
             return Ok(Next::Wait);
+        }
+        if plan.wait == Wait::Settled && !has_steps {
+            self.memories.settled_as(key, &ps.uid, asked);
         }
         Ok(self.next(key, &plan, &done, wrote_status))
     }
@@ -251,6 +261,7 @@ impl Elb {
         key: &ObjectKey,
         ps: &PoolService,
         desired: &Desired,
+        asked: u64,
         state: &State,
     ) -> Result<Result<Plan, ReadError>, SyncError> {
         let begun = Instant::now();
@@ -259,7 +270,9 @@ impl Elb {
                 .memories
                 .lists_not_before(key, begun, self.config.drift_interval),
             by_name: begun,
-            detail: self.config.drift_interval,
+            detail: self
+                .regions
+                .whole_read_interval(self.config.whole_read_interval),
         };
         let subject = Subject {
             key,
@@ -268,7 +281,7 @@ impl Elb {
             ledger: state.current(),
         };
         let mut observed = Observed {
-            refused: self.memories.refused(key, &ps.uid, desired),
+            refused: self.memories.refused(key, &ps.uid, asked),
             ..Observed::default()
         };
         let mut asked: BTreeSet<Need> = BTreeSet::new();
@@ -344,6 +357,7 @@ impl Elb {
 
     /// What a step has touched is read again before the next plan.
     fn forget_changed(&self, step: &Step, ledger: Option<&Ledger>) {
+        let Some(ledger) = ledger else { return };
         let (id, what) = match step {
             Step::CreateListener {
                 load_balancer,
@@ -363,16 +377,16 @@ impl Elb {
             | Step::RemoveBackends { load_balancer, .. } => {
                 (load_balancer.as_str(), Changed::Backends)
             }
-            _ => match ledger.and_then(|l| l.load_balancer.id.as_deref()) {
+            _ => match ledger.load_balancer.id.as_deref() {
                 Some(id) => (id, Changed::Whole),
                 None => return,
             },
         };
-        self.regions.changed(id, what);
+        self.regions.changed(&ledger.placement.region, id, what);
     }
 
     /// Remembers what the cloud will not have, so that it keeps nothing else waiting.
-    fn learn(&self, key: &ObjectKey, uid: &str, desired: &Desired, done: &[Done]) {
+    fn learn(&self, key: &ObjectKey, uid: &str, asked: u64, done: &[Done]) {
         for done in done {
             if done.result.is_ok() {
                 self.memories.accepted(key, &done.step);
@@ -385,7 +399,7 @@ impl Elb {
                     message: refusal.message,
                     again: self.clock.seconds() + REFUSED.as_secs().cast_signed(),
                 };
-                self.memories.refuse(key, uid, desired, refused);
+                self.memories.refuse(key, uid, asked, refused);
             }
         }
     }
@@ -427,7 +441,7 @@ impl Elb {
             "the cloud could not be read: {}",
             report::describe_once(error)
         );
-        self.warn_both(snapshot, report::reason(error), &note);
+        self.tell_unreadable(snapshot, report::reason(error), &note);
         self.write_status(key, ps, status, &plan).await?;
         Ok(Next::LookAgain(self.retry_after(key, error)))
     }
@@ -490,70 +504,6 @@ impl Elb {
         }
         // Somebody else keeps writing: the next look goes on.
         Ok(false)
-    }
-
-    /// Publishes the events of a plan and of its steps.
-    fn tell(&self, snapshot: &Snapshot, plan: &Plan, done: &[Done]) {
-        let ps = &snapshot.pool_service;
-        for Done { step, result } in done {
-            match result {
-                Ok(outcome) => {
-                    tracing::info!(pool_service = %ps.key, %step, ?outcome, "done");
-                    if let Some((reason, note)) = announcement(step, outcome) {
-                        self.notifier
-                            .pool_service(ps, EventType::Normal, reason, &note);
-                    }
-                }
-                Err(StepError::Cloud(error)) if error.class() == ErrorClass::Busy => {
-                    tracing::debug!(pool_service = %ps.key, %step, %error, "not yet");
-                }
-                Err(error) => {
-                    tracing::warn!(pool_service = %ps.key, %step, error = %report::chain(error), "refused");
-                    if let StepError::Cloud(error) = error {
-                        let note = format!("could not {step}: {}", report::describe_once(error));
-                        self.notifier.pool_service(
-                            ps,
-                            EventType::Warning,
-                            report::reason(error),
-                            &note,
-                        );
-                    }
-                }
-            }
-        }
-        for event in &plan.report.events {
-            let kind = if event.warning {
-                EventType::Warning
-            } else {
-                EventType::Normal
-            };
-            self.notifier
-                .pool_service_once(ps, kind, event.reason, &event.message);
-        }
-        let accepted = plan.report.conditions.get(ConditionType::Accepted);
-        // A parent that is missing is mostly one that is going: the fan-out says that better.
-        let is_going = |reason| matches!(reason, Reason::ServiceMissing | Reason::NodePoolMissing);
-        if let Some(accepted) =
-            accepted.filter(|c| c.status == Status::False && !is_going(c.reason))
-        {
-            self.warn_both(snapshot, accepted.reason, &accepted.message);
-        }
-        for notice in &plan.report.notices {
-            let (reason, note) = notice_event(notice);
-            self.notifier
-                .pool_service_once(ps, EventType::Warning, reason, &note);
-        }
-    }
-
-    /// Warns once on the PoolService and on its Service, which is where people look first.
-    fn warn_both(&self, snapshot: &Snapshot, reason: Reason, note: &str) {
-        let ps = &snapshot.pool_service;
-        self.notifier
-            .pool_service_once(ps, EventType::Warning, reason, note);
-        if let Some(service) = &snapshot.service {
-            self.notifier
-                .service_once(service, EventType::Warning, reason, note);
-        }
     }
 
     /// When to look again.
@@ -620,70 +570,10 @@ fn is_definite(record: &Record, error: &ens_openapi::Error) -> bool {
         )
 }
 
-/// The event of a step that changed something people care about.
-fn announcement(step: &Step, outcome: &Outcome) -> Option<(Reason, String)> {
-    match (step, outcome) {
-        (Step::CreateLoadBalancer(_), Outcome::Created(id)) => {
-            Some((Reason::Created, format!("created load balancer {id}")))
-        }
-        (Step::CreateEip(_), Outcome::Created(id)) => {
-            Some((Reason::Created, format!("created EIP {id}")))
-        }
-        (Step::BindEip { id, load_balancer }, _) => {
-            Some((Reason::Bound, format!("bound EIP {id} to {load_balancer}")))
-        }
-        (Step::ReleaseLoadBalancer { id }, Outcome::Changed) => {
-            Some((Reason::Released, format!("released load balancer {id}")))
-        }
-        (Step::ReleaseEip { id }, Outcome::Changed) => {
-            Some((Reason::Released, format!("released EIP {id}")))
-        }
-        (
-            Step::SetEipBandwidth { .. }
-            | Step::SetListener { .. }
-            | Step::CreateListener { .. }
-            | Step::DeleteListener { .. }
-            | Step::AddBackends { .. }
-            | Step::RemoveBackends { .. }
-            | Step::SetWeights { .. }
-            | Step::ActivateLoadBalancer { .. },
-            Outcome::Changed,
-        ) => Some((Reason::Updated, past(step))),
-        _ => None,
-    }
-}
-
-/// A step as something that was done.
-fn past(step: &Step) -> String {
-    let text = step.to_string();
-    let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
-    let done = match verb {
-        "attach" => "attached",
-        "detach" => "detached",
-        "create" => "created",
-        "change" => "changed",
-        "delete" => "deleted",
-        same => same,
-    };
-    format!("{done} {rest}")
-}
-
-fn notice_event(notice: &Notice) -> (Reason, String) {
-    match notice {
-        Notice::UnknownAnnotation(unknown) => (
-            Reason::UnknownAnnotation,
-            format!(
-                "nobody reads annotation {}: did you mean {}?",
-                unknown.key, unknown.nearest
-            ),
-        ),
-        Notice::IgnoredField { field, instead } => (
-            Reason::UnsupportedField,
-            format!("{field} is ignored: {instead}"),
-        ),
-        Notice::NodeLeftOut(left_out) => (
-            Reason::BackendRefused,
-            format!("node {} is no backend: {}", left_out.node, left_out.why),
-        ),
-    }
+/// A digest of what is asked for, to see whether that has changed.
+fn digest(desired: &Desired) -> u64 {
+    // `DefaultHasher::new` has fixed keys, unlike the hasher of a HashMap.
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_vec(desired).ok().hash(&mut hasher);
+    hasher.finish()
 }

@@ -101,11 +101,23 @@ impl Notifier {
         note: impl Into<String>,
         action: &str,
     ) {
-        let note = note.into();
         let uid = regarding.uid.clone().unwrap_or_default();
+        self.publish_new(&uid, regarding, event_type, reason, note.into(), action);
+    }
+
+    /// Says something unless it stands already under `scope`.
+    fn publish_new(
+        &self,
+        scope: &str,
+        regarding: &ObjectReference,
+        event_type: EventType,
+        reason: Reason,
+        note: String,
+        action: &str,
+    ) {
         let is_new = self
             .standing()
-            .entry(uid)
+            .entry(scope.to_owned())
             .or_default()
             .entry(reason)
             .or_default()
@@ -129,14 +141,39 @@ impl Notifier {
         events: &[plan::Event],
         action: &str,
     ) {
+        let uid = regarding.uid.clone().unwrap_or_default();
+        self.keep_standing_under(&uid, regarding, reasons, events, action);
+    }
+
+    /// Like [`keep_standing`](Self::keep_standing), for one of several objects that have something
+    /// to say of `regarding`: each settles what it said itself.
+    pub fn keep_standing_by(
+        &self,
+        by: &str,
+        regarding: &ObjectReference,
+        reasons: &[Reason],
+        events: &[plan::Event],
+        action: &str,
+    ) {
         let uid = regarding.uid.as_deref().unwrap_or_default();
+        self.keep_standing_under(&format!("{by}/{uid}"), regarding, reasons, events, action);
+    }
+
+    fn keep_standing_under(
+        &self,
+        scope: &str,
+        regarding: &ObjectReference,
+        reasons: &[Reason],
+        events: &[plan::Event],
+        action: &str,
+    ) {
         for reason in reasons {
             let now: BTreeSet<u64> = events
                 .iter()
                 .filter(|event| event.reason == *reason)
                 .map(|event| digest(&event.message))
                 .collect();
-            self.retain(uid, *reason, |digest| now.contains(digest));
+            self.retain(scope, *reason, |digest| now.contains(digest));
         }
         for event in events {
             let event_type = if event.warning {
@@ -144,13 +181,16 @@ impl Notifier {
             } else {
                 EventType::Normal
             };
-            self.publish_once(regarding, event_type, event.reason, &event.message, action);
+            let note = event.message.clone();
+            self.publish_new(scope, regarding, event_type, event.reason, note, action);
         }
     }
 
     /// The object is gone: nothing has to be remembered of it.
     pub fn forget(&self, uid: &str) {
-        self.standing().remove(uid);
+        // What it said of others, and others of it, goes too.
+        self.standing()
+            .retain(|scope, _| !scope.split('/').any(|part| part == uid));
     }
 
     /// Says something on a PoolService.
@@ -168,35 +208,6 @@ impl Notifier {
             note,
             ELB_ACTION,
         );
-    }
-
-    /// Says something on a PoolService, once.
-    pub fn pool_service_once(
-        &self,
-        on: &snapshot::PoolService,
-        event_type: EventType,
-        reason: Reason,
-        note: &str,
-    ) {
-        self.publish_once(
-            &pool_service_reference(on),
-            event_type,
-            reason,
-            note,
-            ELB_ACTION,
-        );
-    }
-
-    /// Says something on a Service, once.
-    pub fn service_once(
-        &self,
-        on: &snapshot::Service,
-        event_type: EventType,
-        reason: Reason,
-        note: &str,
-    ) {
-        let regarding = service_reference(&on.key, &on.uid);
-        self.publish_once(&regarding, event_type, reason, note, ELB_ACTION);
     }
 
     /// How many events were dropped because too many waited to be written.
@@ -234,7 +245,7 @@ impl Notifier {
 }
 
 /// What the controller of load balancers does to an object.
-const ELB_ACTION: &str = "SyncLoadBalancer";
+pub(crate) const ELB_ACTION: &str = "SyncLoadBalancer";
 
 /// A Service, as events name it.
 pub fn service_reference(key: &snapshot::ObjectKey, uid: &str) -> ObjectReference {

@@ -120,7 +120,7 @@ pub(crate) async fn read(
                 observed.load_balancer = load_balancer(id, by_id, region, regions, fresh).await?;
             }
         }
-        Need::Detail => detail(regions, fresh, observed).await?,
+        Need::Detail => detail(region, regions, fresh, observed).await?,
         Need::Eip => observed.eip = eip(subject, region, regions, fresh).await?,
         Need::ByName => {
             let lists = regions.lists(region, fresh.by_name).await?;
@@ -200,6 +200,7 @@ async fn load_balancer(
 }
 
 async fn detail(
+    region: &str,
     regions: &Regions,
     fresh: Freshness,
     observed: &mut Observed,
@@ -207,7 +208,7 @@ async fn detail(
     let Presence::Present(found) = &mut observed.load_balancer else {
         return Ok(());
     };
-    match regions.detail(&found.id, fresh.detail).await? {
+    match regions.detail(region, &found.id, fresh.detail).await? {
         Some(detail) => found.detail = Some(detail),
         // It went between two reads: the next look decides.
         None => observed.load_balancer = Presence::Gone { confirmed: false },

@@ -34,6 +34,9 @@ use crate::convert;
 /// Most instance ids of one DescribeInstances call (SDK text of its parameter InstanceIds).
 const INSTANCES_PER_CALL: usize = 100;
 
+/// Most reads a second for whole reads of load balancers.
+const WHOLE_READS_PER_SECOND: u32 = 3;
+
 /// Reads the cloud and remembers what it read.
 #[derive(Debug)]
 pub struct Regions {
@@ -45,7 +48,6 @@ pub struct Regions {
 #[derive(Debug, Default)]
 struct State {
     regions: BTreeMap<String, Region>,
-    details: BTreeMap<String, Detail>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +56,8 @@ struct Region {
     reading: Option<Reading>,
     /// Since when each load balancer has had the status that it has, seconds since 1970.
     since: BTreeMap<String, (LoadBalancerStatus, i64)>,
+    /// Listeners and backends of the load balancers that the lists show.
+    details: BTreeMap<String, Detail>,
 }
 
 /// A list that is being read, for all who wait for it.
@@ -79,9 +83,12 @@ pub struct Lists {
 }
 
 /// Listeners and backends of one load balancer, as far as they are still known.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Detail {
-    read: Instant,
+    /// When it was read whole.
+    read: Option<Instant>,
+    /// Grows with every change of ours: what was read before one is not kept after it.
+    changes: u64,
     /// The backends and the keys of the listeners; `None` after a change.
     head: Option<Head>,
     /// Listeners that were read and not changed since.
@@ -208,6 +215,10 @@ impl Regions {
                 )
             })
             .collect();
+        if lists.is_complete {
+            let listed = &lists.load_balancers;
+            entry.details.retain(|id, _| listed.contains_key(id));
+        }
         entry.latest = Some(lists.clone());
     }
 
@@ -268,31 +279,31 @@ impl Regions {
     /// When a part cannot be read.
     pub async fn detail(
         &self,
+        region: &str,
         id: &str,
         max_age: Duration,
     ) -> Result<Option<LoadBalancerDetail>, ReadError> {
         let now = Instant::now();
         let known = self
             .lock()
-            .details
-            .get(id)
-            .filter(|detail| now.duration_since(detail.read) < max_age)
-            .cloned();
-        let (read, head, mut fresh) = match known {
-            Some(Detail {
-                read,
-                head: Some(head),
-                listeners,
-            }) => (read, head, listeners),
-            known => {
-                let Some(head) = self.head(id).await? else {
-                    return Ok(None);
-                };
-                let (read, listeners) =
-                    known.map_or_else(|| (now, BTreeMap::new()), |k| (k.read, k.listeners));
-                (read, head, listeners)
-            }
+            .regions
+            .get(region)
+            .and_then(|entry| entry.details.get(id).cloned())
+            .unwrap_or_default();
+        let changes = known.changes;
+        let is_fresh = |read: Instant| now.duration_since(read) < max_age;
+        let (read, known) = match known.read.filter(|read| is_fresh(*read)) {
+            Some(read) => (read, known),
+            None => (now, Detail::default()),
         };
+        let head = match known.head {
+            Some(head) => head,
+            None => match self.head(id).await? {
+                Some(head) => head,
+                None => return Ok(None),
+            },
+        };
+        let mut fresh = known.listeners;
         let mut listeners = Vec::with_capacity(head.listeners.len());
         for listed in &head.listeners {
             let settled = fresh
@@ -313,14 +324,17 @@ impl Regions {
             backends: head.backends.clone(),
         };
         let mut state = self.lock();
-        state.details.insert(
-            id.to_owned(),
-            Detail {
-                read,
+        let entry = state.regions.entry(region.to_owned()).or_default();
+        let slot = entry.details.entry(id.to_owned()).or_default();
+        if slot.changes == changes {
+            *slot = Detail {
+                read: Some(read),
+                changes,
                 head: Some(head),
                 listeners: fresh,
-            },
-        );
+            };
+        }
+        drop(state);
         Ok(Some(detail))
     }
 
@@ -446,19 +460,35 @@ impl Regions {
         Ok(running)
     }
 
-    /// Forgets what a step has changed.
-    pub fn changed(&self, id: &str, what: Changed) {
+    /// Forgets what a step has changed, also where that is being read at this moment.
+    pub fn changed(&self, region: &str, id: &str, what: Changed) {
         let mut state = self.lock();
-        if what == Changed::Whole {
-            state.details.remove(id);
-            return;
-        }
-        if let Some(detail) = state.details.get_mut(id) {
-            detail.head = None;
-            if let Changed::Listener(key) = what {
+        let entry = state.regions.entry(region.to_owned()).or_default();
+        let detail = entry.details.entry(id.to_owned()).or_default();
+        detail.changes += 1;
+        detail.head = None;
+        match what {
+            Changed::Backends => {}
+            Changed::Listener(key) => {
                 detail.listeners.remove(&key);
             }
+            Changed::Whole => {
+                detail.read = None;
+                detail.listeners.clear();
+            }
         }
+    }
+
+    /// How often a load balancer is read whole although nothing of it changed: every `shortest`,
+    /// or less often where that would be more than three reads a second in all (behaviour 9.1).
+    pub fn whole_read_interval(&self, shortest: Duration) -> Duration {
+        let state = self.lock();
+        let details = state.regions.values().flat_map(|r| r.details.values());
+        let reads: usize = details.map(|detail| 1 + detail.listeners.len()).sum();
+        let reads = u32::try_from(reads).unwrap_or(u32::MAX);
+        shortest.max(Duration::from_secs(u64::from(
+            reads / WHOLE_READS_PER_SECOND,
+        )))
     }
 
     /// The lock is held for map look-ups only, which cannot panic half-way.

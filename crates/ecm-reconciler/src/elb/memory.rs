@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ecm_policy::desired::Desired;
 use ecm_policy::ledger::{Ledger, State};
 use ecm_policy::plan::{Refused, Step};
 use ecm_policy::snapshot::ObjectKey;
@@ -42,7 +41,9 @@ struct Memory {
     /// Failed calls in a row.
     failures: u32,
     /// What the cloud refused for good, and what was asked for then.
-    refused: Option<(Desired, Vec<Refused>)>,
+    refused: Option<(u64, Vec<Refused>)>,
+    /// What was asked for when nothing was left to do.
+    settled: Option<u64>,
 }
 
 impl Memories {
@@ -127,21 +128,19 @@ impl Memories {
 
     /// What the cloud refused while the same was asked for as now. A change of that is a reason to
     /// try everything again (behaviour 11.1).
-    pub(super) fn refused(&self, key: &ObjectKey, uid: &str, desired: &Desired) -> Vec<Refused> {
+    pub(super) fn refused(&self, key: &ObjectKey, uid: &str, asked: u64) -> Vec<Refused> {
         let mut refused = Vec::new();
         self.with(key, uid, |memory| match &memory.refused {
-            Some((then, steps)) if then == desired => refused.clone_from(steps),
+            Some((then, steps)) if *then == asked => refused.clone_from(steps),
             _ => memory.refused = None,
         });
         refused
     }
 
     /// The cloud refused a step.
-    pub(super) fn refuse(&self, key: &ObjectKey, uid: &str, desired: &Desired, new: Refused) {
+    pub(super) fn refuse(&self, key: &ObjectKey, uid: &str, asked: u64, new: Refused) {
         self.with(key, uid, |memory| {
-            let (_, steps) = memory
-                .refused
-                .get_or_insert_with(|| (desired.clone(), Vec::new()));
+            let (_, steps) = memory.refused.get_or_insert_with(|| (asked, Vec::new()));
             steps.retain(|known| !known.covers(&new.step));
             // What is not tried any more is not kept for ever.
             steps.retain(|known| known.again + FORGET_REFUSED > new.again);
@@ -156,6 +155,18 @@ impl Memories {
         {
             steps.retain(|known| !known.covers(step));
         }
+    }
+
+    /// Nothing was left to do for what is asked for.
+    pub(super) fn settled_as(&self, key: &ObjectKey, uid: &str, asked: u64) {
+        self.with(key, uid, |memory| memory.settled = Some(asked));
+    }
+
+    /// Whether nothing was left to do, the last time that nothing was, for the same as now.
+    pub(super) fn was_settled(&self, key: &ObjectKey, uid: &str, asked: u64) -> bool {
+        let memories = self.lock();
+        let memory = memories.get(key).filter(|memory| memory.uid == uid);
+        memory.is_some_and(|memory| memory.settled == Some(asked))
     }
 
     /// Failed calls in a row.

@@ -163,3 +163,22 @@ async fn an_api_server_that_refuses_or_hangs_delays_nobody() {
         .unwrap()
         .unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_of_several_settles_only_what_it_said_itself() {
+    let (notifier, publisher, calls) = notifier(accept);
+    let say = |by: &str, events: &[plan::Event]| {
+        notifier.keep_standing_by(by, &on("svc"), &[Reason::PlacementMissing], events, "Sync");
+    };
+    let one = event(Reason::PlacementMissing, "one");
+    let two = event(Reason::PlacementMissing, "two");
+    say("ps-1", std::slice::from_ref(&one));
+    say("ps-2", std::slice::from_ref(&two));
+    say("ps-1", &[]);
+    say("ps-2", std::slice::from_ref(&two));
+    say("ps-1", std::slice::from_ref(&one));
+    assert_eq!(notifier.objects(), 2);
+    notifier.forget("svc");
+    assert_eq!(notifier.objects(), 0);
+    assert_eq!(notes(publisher, &calls).await, ["one", "two", "one"]);
+}
