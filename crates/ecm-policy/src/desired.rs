@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::annotations::{self, AddressType, DeletionPolicy, Fault, Setting, UnknownKey};
+use crate::annotations::{self, AddressType, Fault, Parsed, Setting, UnknownKey};
 use crate::backends;
 use crate::conditions::{ConditionType, Reason, Refusal};
+use crate::ledger::OnDelete;
 use crate::listeners;
 use crate::naming::StackName;
 use crate::placement::{self, Placement, PlacementFault, PlacementRequest};
@@ -72,6 +73,9 @@ pub struct Stack {
     pub force_override_listeners: bool,
     /// Whether a load balancer or EIP that bears our name is taken over.
     pub adopt: bool,
+    /// What deletion would do; `None` while the annotations do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_delete: Option<OnDelete>,
     /// What was asked for and cannot be done. Before creation nothing is created; afterwards what
     /// stands goes on serving.
     pub refusals: Vec<Refusal>,
@@ -140,10 +144,8 @@ pub mod tags {
 /// How to let go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
-    /// Whether our load balancer and EIP are released or left standing.
-    pub policy: DeletionPolicy,
-    /// Whether our listeners and backends leave a user's load balancer.
-    pub cleanup: bool,
+    /// What it does; `None` where the annotations do not say any more: then the ledger does.
+    pub on_delete: Option<OnDelete>,
     /// What the others on the same user's load balancer want: that stays.
     pub others: Others,
 }
@@ -263,6 +265,7 @@ pub(crate) fn stack(snapshot: &Snapshot, others: Others, config: &Config, now: i
         others,
         force_override_listeners: settings.force_override_listeners,
         adopt: settings.adopt,
+        on_delete: on_delete(snapshot, &parsed),
         refusals,
         faults: parsed.faults,
         notices,
@@ -275,14 +278,28 @@ fn release(snapshot: &Snapshot, others: Others) -> Desired {
     let none = BTreeMap::new();
     let service = snapshot.service.as_ref().map_or(&none, |s| &s.annotations);
     let pool = snapshot.pool.as_ref().map_or(&none, |p| &p.annotations);
-    let settings = annotations::parse(service, &snapshot.pool_service.annotations).settings;
-    if settings.paused_by(pool) {
+    let parsed = annotations::parse(service, &snapshot.pool_service.annotations);
+    if parsed.settings.paused_by(pool) {
         return Desired::Hold(vec![paused()]);
     }
     Desired::Release(Release {
+        on_delete: on_delete(snapshot, &parsed),
+        others,
+    })
+}
+
+/// What the annotations say about deletion, when they can be read: a value that is not allowed
+/// says nothing, and neither does a Service that is gone and may have said it.
+fn on_delete(snapshot: &Snapshot, parsed: &Parsed) -> Option<OnDelete> {
+    let says = |setting: Setting| {
+        let is_faulty = parsed.faults.iter().any(|fault| fault.setting == setting);
+        let on_itself = &snapshot.pool_service.annotations;
+        !is_faulty && (snapshot.service.is_some() || on_itself.contains_key(setting.key()))
+    };
+    let settings = &parsed.settings;
+    (says(Setting::DeletionPolicy) && says(Setting::CleanupOnDelete)).then_some(OnDelete {
         policy: settings.deletion_policy,
         cleanup: settings.cleanup_on_delete,
-        others,
     })
 }
 

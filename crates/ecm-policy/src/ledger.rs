@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::annotations::DeletionPolicy;
 use crate::placement::Placement;
 
 /// Most servers that a ledger records: an annotation, and all of an object's annotations together,
@@ -50,6 +51,28 @@ pub struct Ledger {
     /// whole list is ours.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub backends: BTreeSet<String>,
+    /// What deletion does, by the last annotations that could be read (behaviour 8.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_delete: Option<OnDelete>,
+}
+
+/// What the deletion of a PoolService does to what it uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OnDelete {
+    /// Whether our load balancer and EIP are released or left standing.
+    pub policy: DeletionPolicy,
+    /// Whether our listeners and backends leave a user's load balancer.
+    pub cleanup: bool,
+}
+
+impl Default for OnDelete {
+    fn default() -> Self {
+        Self {
+            policy: DeletionPolicy::Delete,
+            cleanup: false,
+        }
+    }
 }
 
 /// What was recorded about one load balancer or EIP.
@@ -77,6 +100,9 @@ pub struct Record {
     /// When it was first seen to be gone, seconds since 1970; a second look 30 s later decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone_since: Option<i64>,
+    /// Whether we asked for its release: then it is no loss that it is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub releasing: bool,
 }
 
 /// How we came by a resource.
@@ -211,6 +237,7 @@ impl Record {
             intent: None,
             created_with: BTreeMap::new(),
             gone_since: None,
+            releasing: false,
         }
     }
 
@@ -290,6 +317,7 @@ mod tests {
             load_balancer: Record::planned(["k8s/a/b/c/d".to_owned()]),
             eip: None,
             backends: BTreeSet::new(),
+            on_delete: None,
         }
     }
 

@@ -27,6 +27,7 @@ pub mod desired;
 pub mod fan_out;
 pub mod ledger;
 pub mod listeners;
+pub mod losses;
 pub mod naming;
 pub mod observed;
 pub mod ownership;

@@ -25,6 +25,12 @@ pub struct Observed {
     /// The servers that may be attached now: running, and in the load balancer's network. `None`
     /// when they were not asked for; then only removals and weights are planned.
     pub attachable: Option<Vec<String>>,
+    /// Other load balancers of our name beside the one that we have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<String>,
+    /// Why nothing of this region is believed to be gone (behaviour 8.6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mass_loss: Option<String>,
     /// Steps that the cloud refused for good and that would be the same again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Refused>,

@@ -778,3 +778,100 @@ fn rule_3_4_numbers_that_the_cloud_does_not_return_are_not_set_for_ever() {
     settings.health_check_connect_timeout = None;
     assert_eq!(world.settle(&s), []);
 }
+
+#[test]
+fn rule_8_4_a_deletion_policy_that_cannot_be_read_any_more_is_the_one_that_was() {
+    const POLICY: &str = "ecm.alibabacloud.com/deletion-policy";
+    let spoil: [fn(&mut ecm_policy::snapshot::Snapshot); 2] = [
+        |s| {
+            service(s)
+                .annotations
+                .insert(POLICY.into(), "retian".into());
+        },
+        |s| s.service = None,
+    ];
+    for spoil in spoil {
+        let mut s = snapshot(1);
+        service(&mut s)
+            .annotations
+            .insert(POLICY.into(), "retain".into());
+        let mut world = settled(&s);
+        spoil(&mut s);
+        world.ticks(&s, 2);
+        s.pool_service.deleting = true;
+        world.settle(&s);
+        assert!(world.finalized);
+        assert_eq!((world.load_balancers.len(), world.eips.len()), (1, 1));
+    }
+    // One that can be read counts, up to the last moment.
+    let mut s = snapshot(1);
+    annotate(&mut s, POLICY, "retain");
+    let mut world = settled(&s);
+    annotate(&mut s, POLICY, "delete");
+    s.pool_service.deleting = true;
+    world.settle(&s);
+    assert!(world.finalized && world.load_balancers.is_empty());
+}
+
+#[test]
+fn rule_8_6_in_a_mass_loss_nothing_is_made_again_withdrawn_or_let_go() {
+    for deleting in [false, true] {
+        let mut s = snapshot(1);
+        let mut world = settled(&s);
+        let theirs = (world.load_balancers.clone(), world.eips.clone());
+        world.load_balancers.clear();
+        world.eips.clear();
+        world.mass_loss = true;
+        s.pool_service.deleting = deleting;
+        world.published.clear();
+        assert_eq!(world.ticks(&s, 20), []);
+        assert!(!world.finalized);
+        assert_eq!(
+            reason(&world.look(&s), ConditionType::LoadBalancerReady),
+            Some(if deleting {
+                Reason::Terminating
+            } else {
+                Reason::MassLoss
+            })
+        );
+        // It was the wrong endpoint.
+        (world.load_balancers, world.eips) = theirs;
+        world.mass_loss = false;
+        world.settle(&s);
+        assert_eq!(world.finalized, deleting);
+        assert_eq!(world.load_balancers.len(), usize::from(!deleting));
+    }
+}
+
+#[test]
+fn rule_8_6_what_we_released_ourselves_is_no_loss() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    s.pool_service.deleting = true;
+    world.published.clear();
+    while world.load_balancers.len() + world.eips.len() > 0 {
+        world.tick(&s);
+    }
+    world.mass_loss = true;
+    world.settle(&s);
+    assert!(world.finalized);
+}
+
+#[test]
+fn rule_5_4_a_second_load_balancer_of_our_name_is_told_and_left_alone() {
+    let s = snapshot(1);
+    let mut world = settled(&s);
+    let second = model::load_balancer("lb-x", NAME, world.now);
+    world.load_balancers.insert("lb-x".into(), second);
+    assert_eq!(world.settle(&s), []);
+    let plan = world.look(&s);
+    let told = plan
+        .report
+        .events
+        .iter()
+        .find(|e| e.reason == Reason::DuplicateLoadBalancer);
+    assert!(
+        told.is_some_and(|e| e.warning && e.message.contains("lb-x")),
+        "{plan:?}"
+    );
+}

@@ -10,7 +10,7 @@ use ecm_policy::{desired, fan_out as policy};
 use ens_openapi::EnsApi;
 use kube::Client;
 use kube::runtime::events::Reporter;
-use poolservice_api::NodePool;
+use poolservice_api::{NodePool, keys};
 use thiserror::Error;
 use tokio::sync::watch as flag;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +42,7 @@ pub struct Controllers {
     unmatch_grace: Duration,
     unreachable_grace: Duration,
     workers: NonZeroUsize,
+    namespace: String,
 }
 
 /// Why the controllers stopped.
@@ -81,6 +82,7 @@ impl Controllers {
             unmatch_grace: Duration::from_secs(30),
             unreachable_grace: Duration::from_secs(UNREACHABLE_GRACE.unsigned_abs()),
             workers: WORKERS,
+            namespace: keys::SYSTEM_NAMESPACE.to_owned(),
         }
     }
 
@@ -126,6 +128,13 @@ impl Controllers {
     /// How many objects each half works on side by side.
     pub fn workers(mut self, workers: NonZeroUsize) -> Self {
         self.workers = workers;
+        self
+    }
+
+    /// The namespace on whose object losses are confirmed (behaviour 8.6): `kube-system` unless
+    /// told otherwise.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
         self
     }
 
@@ -184,6 +193,7 @@ impl Controllers {
                 },
                 drift_interval: self.drift_interval,
                 whole_read_interval: self.whole_read_interval,
+                namespace: self.namespace,
             },
         }));
 

@@ -8,7 +8,7 @@ mod memory;
 mod tell;
 mod turns;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use std::time::Duration;
 use ecm_policy::conditions::{ConditionType, Refusal};
 use ecm_policy::desired::{self, Desired, desired};
 use ecm_policy::ledger::{self, Ledger, Record, State};
+use ecm_policy::losses::Losses;
 use ecm_policy::observed::Observed;
 use ecm_policy::plan::{self, Context, Need, Plan, Refused, Step, Wait, plan};
 use ecm_policy::snapshot::{ObjectKey, PoolService, Snapshot};
@@ -35,7 +36,7 @@ use crate::ledger_store::{LedgerError, LedgerStore};
 use crate::observe::{self, Freshness, Subject};
 use crate::queue::Next;
 use crate::region::{Changed, ReadError, Regions};
-use crate::report;
+use crate::{losses, report};
 use memory::Memories;
 use turns::Turns;
 
@@ -64,6 +65,8 @@ pub struct Config {
     /// How often the listeners and backends of a load balancer are read although nothing of it
     /// changed; less often where there are many.
     pub whole_read_interval: Duration,
+    /// The namespace on whose object losses are confirmed.
+    pub namespace: String,
 }
 
 /// The controller.
@@ -79,6 +82,7 @@ pub struct Elb {
     config: Config,
     memories: Memories,
     turns: Turns,
+    losses: Mutex<BTreeMap<String, Losses>>,
 }
 
 /// Why a sync failed.
@@ -157,6 +161,7 @@ impl Elb {
             config,
             memories: Memories::default(),
             turns: Turns::default(),
+            losses: Mutex::default(),
         }
     }
 
@@ -312,11 +317,46 @@ impl Elb {
                     return Ok(Err(error));
                 }
             }
+            let is_gone = observed.load_balancer.is_surely_gone() || observed.eip.is_surely_gone();
+            if let Some(ledger) = state.current().filter(|_| is_gone) {
+                observed.mass_loss = self.mass_loss(&ledger.placement.region).await;
+            }
         }
         Err(SyncError::Stuck {
             key: key.clone(),
             needs: asked,
         })
+    }
+
+    /// Why nothing of a region may be believed to be gone; `None` when it may (behaviour 8.6).
+    async fn mass_loss(&self, region: &str) -> Option<String> {
+        let lists = self.regions.latest(region)?;
+        let recorded = self.index().recorded_in(region);
+        let now = self.clock.seconds();
+        let change = |change: &dyn Fn(&mut Losses)| {
+            let mut all = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+            let losses = all.entry(region.to_owned()).or_default();
+            change(losses);
+            losses.held_since()
+        };
+        change(&|losses| losses.compare(&recorded, lists.load_balancers.keys(), now))?;
+        match losses::read(self.client.clone(), &self.config.namespace).await {
+            Ok(confirmed) => {
+                let at = confirmed.get(region).map(|at| at.as_second());
+                change(&|losses| at.into_iter().for_each(|at| losses.confirm(at)))?;
+            }
+            Err(error) => {
+                tracing::warn!(error = %report::chain(&error), "a confirmation could not be read");
+            }
+        }
+        let namespace = &self.config.namespace;
+        Some(format!(
+            "too many load balancers of region {region} vanished at once to believe it: nothing is \
+             made again or let go until somebody says that they are gone; check the account and the \
+             endpoint first, then: kubectl annotate namespace {namespace} --overwrite \
+             {}={region}=$(date -u +%Y-%m-%dT%H:%M:%SZ)",
+            keys::CONFIRM_LOSS
+        ))
     }
 
     /// Runs the lanes, and records each id before anything else is done with it.

@@ -19,6 +19,7 @@ pub mod identity;
 pub mod index;
 pub mod leader;
 mod ledger_store;
+pub mod losses;
 pub mod objects;
 mod observe;
 pub mod queue;

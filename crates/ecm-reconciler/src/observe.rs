@@ -77,6 +77,18 @@ impl Subject<'_> {
         }
     }
 
+    /// Other load balancers that bear one of our names, by the list that was read last.
+    fn duplicates(&self, id: &str, region: &str, regions: &Regions) -> Vec<String> {
+        let Some(lists) = regions.latest(region).filter(|_| !self.is_users()) else {
+            return Vec::new();
+        };
+        let ours = self.ledger.iter().flat_map(|l| &l.load_balancer.names);
+        let same = ours.filter_map(|name| lists.load_balancers_by_name.get(name));
+        let others = same.flatten().filter(|other| *other != id);
+        let others: BTreeSet<&String> = others.collect();
+        others.into_iter().cloned().collect()
+    }
+
     /// Every name that our resources may bear.
     fn names(&self) -> BTreeSet<String> {
         let name = match (self.ledger, self.desired) {
@@ -118,6 +130,7 @@ pub(crate) async fn read(
             if let Some(id) = subject.load_balancer() {
                 let by_id = subject.is_release();
                 observed.load_balancer = load_balancer(id, by_id, region, regions, fresh).await?;
+                observed.duplicates = subject.duplicates(id, region, regions);
             }
         }
         Need::Detail => detail(region, regions, fresh, observed).await?,

@@ -9,7 +9,7 @@
     reason = "requests are non-exhaustive: their fields are set one by one"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -78,6 +78,8 @@ pub struct Lists {
     pub load_balancers: BTreeMap<String, LoadBalancer>,
     /// EIPs by id.
     pub eips: BTreeMap<String, Eip>,
+    /// Ids of load balancers by name: several may bear the same.
+    pub load_balancers_by_name: BTreeMap<String, BTreeSet<String>>,
     /// Whether rows stood still while they were read: only then may absence be concluded.
     pub is_complete: bool,
 }
@@ -152,6 +154,11 @@ impl Regions {
         }
     }
 
+    /// The lists of a region that were read last.
+    pub fn latest(&self, region: &str) -> Option<Arc<Lists>> {
+        self.lock().regions.get(region)?.latest.clone()
+    }
+
     fn begin(&self, region: &str) -> Reading {
         let begun = Instant::now();
         let begun_at = self.clock.seconds();
@@ -167,7 +174,14 @@ impl Regions {
                 paging::eips(api.as_ref(), &eips)
             )
             .map_err(Arc::new)?;
+            let mut by_name: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+            for row in &elbs.items {
+                let name = row.load_balancer_name.clone().unwrap_or_default();
+                let same = by_name.entry(name).or_default();
+                same.insert(row.load_balancer_id.clone());
+            }
             Ok(Arc::new(Lists {
+                load_balancers_by_name: by_name,
                 begun,
                 begun_at,
                 is_complete: elbs.is_stable && eips.is_stable,

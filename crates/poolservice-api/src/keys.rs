@@ -112,6 +112,10 @@ pub const LEDGER: &str = "ecm.alibabacloud.com/ledger";
 /// covers. Ours.
 pub const PAUSED: &str = "ecm.alibabacloud.com/paused";
 
+/// Annotation on the controller's namespace by which somebody confirms that the load balancers of
+/// a region are really gone: `<region>=<RFC 3339 time>`, joined by commas.
+pub const CONFIRM_LOSS: &str = "ecm.alibabacloud.com/confirm-loss";
+
 /// Prefix of the annotations that configure a load balancer (ACK Edge, "Use annotations to
 /// configure ELB instances").
 pub const ANNOTATION_PREFIX: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";

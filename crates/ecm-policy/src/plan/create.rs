@@ -65,6 +65,7 @@ pub(super) fn new_ledger(stack: &Stack, placement: Placement, cx: &Context<'_>) 
         load_balancer: Record::planned(stack.name.load_balancer().all().map(str::to_owned)),
         eip: None,
         backends: BTreeSet::new(),
+        on_delete: stack.on_delete,
     }
 }
 
@@ -101,6 +102,7 @@ pub(super) fn resolve_load_balancer<'a>(
         token_of: (&cx.pool_service.uid, "elb"),
         parameters,
         lost: Reason::LoadBalancerLost,
+        mass_loss: observed.mass_loss.is_some(),
         now: cx.now,
     }
     .run(record, events)
@@ -133,6 +135,7 @@ pub(super) fn resolve_eip<'a>(
         token_of: (&cx.pool_service.uid, "eip"),
         parameters,
         lost: Reason::EipLost,
+        mass_loss: observed.mass_loss.is_some(),
         now: cx.now,
     }
     .run(record, events)

@@ -453,6 +453,23 @@ impl Plan {
     /// What was planned on missing knowledge is dropped, so that nobody can carry it out; so is
     /// what the cloud has just refused.
     fn finished(mut self, observed: &Observed, now: i64) -> Self {
+        let is_gone = observed.load_balancer.is_surely_gone() || observed.eip.is_surely_gone();
+        if let Some(why) = observed
+            .mass_loss
+            .as_ref()
+            .filter(|_| is_gone && !self.released)
+        {
+            self.report.conditions.refuse(&Refusal::new(
+                ConditionType::LoadBalancerReady,
+                Reason::MassLoss,
+                why.clone(),
+            ));
+            self.report.events.push(Event {
+                warning: true,
+                reason: Reason::MassLoss,
+                message: why.clone(),
+            });
+        }
         refused::withhold(&mut self, &observed.refused, now);
         if !self.lanes.is_empty() {
             self.wait(Wait::Pending);

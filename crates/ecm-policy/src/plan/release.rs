@@ -30,8 +30,9 @@ pub(super) fn plan(
         Reason::Terminating,
         "the PoolService is being deleted",
     );
-    match (ledger.load_balancer.owner, release.policy) {
-        (Owner::User, _) if release.cleanup => clean(release, ledger, observed, cx, &mut plan),
+    let on_delete = release.on_delete.or(ledger.on_delete).unwrap_or_default();
+    match (ledger.load_balancer.owner, on_delete.policy) {
+        (Owner::User, _) if on_delete.cleanup => clean(release, ledger, observed, cx, &mut plan),
         (Owner::User, _) => plan.released = true,
         (_, DeletionPolicy::Retain) => retain(ledger, observed, cx, &mut plan),
         (_, DeletionPolicy::Delete) => {
@@ -62,7 +63,7 @@ fn let_go(
     let eip_gone = match eip {
         None | Some(Standing::Absent) => true,
         Some(Standing::Here(eip)) => {
-            release_eip(eip, ledger.eip.as_ref(), &ledger, plan);
+            release_eip(eip, &mut ledger, plan);
             false
         }
         Some(other) => !unresolved(other, Step::CreateEip, plan),
@@ -75,7 +76,7 @@ fn let_go(
         Standing::Absent => true,
         Standing::Here(_) if is_bound => false,
         Standing::Here(found) => {
-            release_load_balancer(found, &ledger.load_balancer, plan);
+            release_load_balancer(found, &mut ledger.load_balancer, plan);
             false
         }
         other => !unresolved(other, Step::CreateLoadBalancer, plan),
@@ -125,11 +126,15 @@ fn unresolved<T>(
     true
 }
 
-fn release_eip(eip: &Eip, record: Option<&Record>, ledger: &Ledger, plan: &mut Plan) {
-    if !record.is_some_and(|record| may_release(record, &eip.name)) {
+fn release_eip(eip: &Eip, ledger: &mut Ledger, plan: &mut Plan) {
+    let Some(record) = ledger
+        .eip
+        .as_mut()
+        .filter(|record| may_release(record, &eip.name))
+    else {
         refuse_renamed(plan, &eip.id, &eip.name);
         return;
-    }
+    };
     let own = ledger.load_balancer.id.as_deref();
     match (&eip.status, eip.bound_to.as_deref()) {
         (_, Some(other)) if Some(other) != own => {
@@ -143,13 +148,17 @@ fn release_eip(eip: &Eip, record: Option<&Record>, ledger: &Ledger, plan: &mut P
             );
         }
         (EipStatus::InUse, _) => plan.lane([Step::UnbindEip { id: eip.id.clone() }]),
-        (EipStatus::Available, _) => plan.lane([Step::ReleaseEip { id: eip.id.clone() }]),
+        (EipStatus::Available, _) => {
+            record.releasing = true;
+            plan.lane([Step::ReleaseEip { id: eip.id.clone() }]);
+        }
         (EipStatus::Changing(_), _) => plan.wait(Wait::Pending),
     }
 }
 
-fn release_load_balancer(found: &LoadBalancer, record: &Record, plan: &mut Plan) {
+fn release_load_balancer(found: &LoadBalancer, record: &mut Record, plan: &mut Plan) {
     if may_release(record, &found.name) {
+        record.releasing = true;
         plan.lane([Step::ReleaseLoadBalancer {
             id: found.id.clone(),
         }]);

@@ -48,6 +48,8 @@ pub(super) struct Resolve<'a, 'u, T> {
     pub(super) parameters: Option<BTreeMap<String, String>>,
     /// The event for its loss.
     pub(super) lost: Reason,
+    /// Whether nothing is believed to be gone that we did not release.
+    pub(super) mass_loss: bool,
     /// Seconds since 1970.
     pub(super) now: i64,
 }
@@ -71,6 +73,9 @@ impl<'a, T> Resolve<'a, '_, T> {
             }
             Presence::Unread => Standing::Need(self.need),
             Presence::Gone { confirmed: false } => Standing::Wait(Wait::Pending),
+            Presence::Gone { confirmed: true } if self.mass_loss && !record.releasing => {
+                Standing::Wait(Wait::Seconds(LOST_AFTER))
+            }
             Presence::Gone { confirmed: true } if self.parameters.is_none() => Standing::Absent,
             Presence::Gone { confirmed: true } => match record.gone_since {
                 None => {

@@ -10,12 +10,12 @@ use super::create::{
 use super::immutable::{compare_created, compare_placement, immutable};
 use super::resolve::Standing;
 use super::users::{adjust, users, wait_for_id};
-use super::{Addresses, Context, Plan, Step, Wait, refused};
+use super::{Addresses, Context, Event, Plan, Step, Wait, refused};
 use crate::annotations::keys;
 use crate::conditions::{ConditionType, Reason, Refusal, Status};
 use crate::desired::{Source, Stack, tags};
 use crate::ledger::{Intent, Ledger, Owner, Record};
-use crate::observed::Observed;
+use crate::observed::{LoadBalancer, Observed};
 
 /// Seconds after which a refusal that only a person can lift is looked at again.
 pub(super) const RETRY_REFUSED: i64 = 60;
@@ -120,6 +120,7 @@ fn manage(
 ) {
     compare_placement(stack, &ledger, cx, plan);
     choose_address(stack, &mut ledger);
+    ledger.on_delete = stack.on_delete.or(ledger.on_delete);
     let mut events = Vec::new();
     // The EIP is resolved first: only EIPs have tags, and they show another cluster of our id.
     let eip = ledger.eip.as_mut().map(|record| {
@@ -184,6 +185,7 @@ fn manage(
         );
     }
     if let Some(here) = here {
+        tell_duplicates(here, observed, plan);
         let scene = Scene {
             stack,
             observed,
@@ -264,13 +266,32 @@ fn before_record(before: Option<&Record>, planned: Record) -> Record {
     })
 }
 
+/// A second load balancer of our name costs money and serves nobody; only a person can tell whose
+/// it is (behaviour 5.4).
+fn tell_duplicates(here: &LoadBalancer, observed: &Observed, plan: &mut Plan) {
+    if observed.duplicates.is_empty() {
+        return;
+    }
+    plan.report.events.push(Event {
+        warning: true,
+        reason: Reason::DuplicateLoadBalancer,
+        message: format!(
+            "{} bears the name of {}, which serves: nobody here uses or releases it",
+            observed.duplicates.join(", "),
+            here.id
+        ),
+    });
+}
+
 /// Whether no create of this record was ever sent, or the only ones were refused.
 pub(super) fn was_never_made(record: &Record) -> bool {
     record.id.is_none() && record.intent.is_none() && record.created_with.is_empty()
 }
 
 fn is_gone(observed: &Observed, before: Option<&Ledger>) -> bool {
-    before.is_some_and(|l| l.load_balancer.id.is_some()) && observed.load_balancer.is_surely_gone()
+    before.is_some_and(|l| l.load_balancer.id.is_some())
+        && observed.load_balancer.is_surely_gone()
+        && observed.mass_loss.is_none()
 }
 
 fn refuse_faults(stack: &Stack, plan: &mut Plan) {

@@ -23,6 +23,7 @@ pub(super) fn adjust(
     plan: &mut Plan,
 ) {
     plan.report.aggregate = aggregate(&ledger);
+    ledger.on_delete = stack.on_delete.or(ledger.on_delete);
     let id = ledger.load_balancer.id.clone().unwrap_or_default();
     let found = match &observed.load_balancer {
         Presence::Unread => {

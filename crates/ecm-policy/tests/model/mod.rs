@@ -162,6 +162,8 @@ pub(crate) struct World {
     /// Steps that the cloud refuses for good.
     pub(crate) refuses: fn(&Step) -> bool,
     pub(crate) refused: Vec<Refused>,
+    /// Nothing is believed to be gone.
+    pub(crate) mass_loss: bool,
     /// Reads by id say "gone", lists do not agree.
     pub(crate) blind: bool,
     /// No wait is longer than this, in seconds.
@@ -187,6 +189,7 @@ impl World {
             list_lag: 0,
             refuses: |_| false,
             refused: Vec::new(),
+            mass_loss: false,
             blind: false,
             patience: i64::MAX,
             tokens: BTreeMap::new(),
@@ -266,6 +269,7 @@ impl World {
     fn observe(&self, needs: &BTreeSet<Need>, desired: &Desired) -> Observed {
         let mut observed = Observed {
             refused: self.refused.clone(),
+            mass_loss: self.mass_loss.then(|| "many are gone".to_owned()),
             ..Observed::default()
         };
         let (names, user_id): (BTreeSet<String>, Option<String>) = match desired {
@@ -310,6 +314,12 @@ impl World {
             {
                 found.detail = None;
             }
+            observed.duplicates = self
+                .load_balancers
+                .values()
+                .filter(|lb| !is_users && names.contains(&lb.name) && Some(&lb.id) != id.as_ref())
+                .map(|lb| lb.id.clone())
+                .collect();
             observed.load_balancer = match found {
                 Some(found) if !self.blind => Presence::Present(found),
                 _ => Presence::Gone {

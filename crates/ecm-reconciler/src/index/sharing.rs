@@ -48,6 +48,20 @@ impl Index {
         self.shared.by_named.get(load_balancer)
     }
 
+    /// The load balancers of our own that ledgers record in a region, but for those that we asked
+    /// to be released.
+    pub fn recorded_in(&self, region: &str) -> BTreeSet<String> {
+        let ledgers = self.pool_services.values().filter_map(|ps| {
+            let id = ps.own_load_balancer()?;
+            ps.ledger.as_ref().map(|ledger| (id, ledger))
+        });
+        ledgers
+            .filter(|(_, ledger)| ledger.placement.region == region)
+            .filter(|(_, ledger)| !ledger.load_balancer.releasing)
+            .map(|(id, _)| id.to_owned())
+            .collect()
+    }
+
     /// Adds the PoolServices that a change touches because it touches one with which they share, or
     /// shared, a load balancer. `changed` is a PoolService that changed itself, also where that
     /// touches nobody, as with a ledger that we wrote.

@@ -108,6 +108,7 @@ fn users(id: &str, backends: &[&str], ps_uid: &str) -> Value {
             vswitch: "vsw-1".to_owned(),
         },
         load_balancer: Record::users(id),
+        on_delete: None,
         eip: None,
         backends: backends.iter().map(|id| (*id).to_owned()).collect(),
     };

@@ -1,0 +1,141 @@
+//! Confirmation of losses that are too many to believe (behaviour 8.6).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use poolservice_api::keys;
+use serde_json::json;
+use thiserror::Error;
+use tokio::time::timeout;
+
+/// Longest time that one call to the API server may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Why a confirmation could not be read or written.
+#[derive(Debug, Error)]
+pub enum ConfirmError {
+    /// The namespace could not be read.
+    #[error("reading namespace {namespace}")]
+    Read {
+        /// Which.
+        namespace: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// It could not be annotated.
+    #[error("annotating namespace {namespace}")]
+    Write {
+        /// Which.
+        namespace: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The API server did not answer.
+    #[error("no answer about namespace {namespace} within {} s", DEADLINE.as_secs())]
+    Deadline {
+        /// Which.
+        namespace: String,
+    },
+}
+
+/// Says that the load balancers of `region` that are missing `now` are really gone. `namespace` is
+/// the one of the controllers, see [`Controllers::namespace`](crate::Controllers::namespace).
+///
+/// # Errors
+/// When the namespace cannot be read or annotated.
+pub async fn confirm(
+    client: Client,
+    namespace: &str,
+    region: &str,
+    now: Timestamp,
+) -> Result<(), ConfirmError> {
+    let mut confirmed = read(client.clone(), namespace).await?;
+    confirmed.insert(region.to_owned(), now);
+    let patch = json!({ "metadata": { "annotations": { keys::CONFIRM_LOSS: write(&confirmed) } } });
+    let api = Api::<Namespace>::all(client);
+    let params = PatchParams::default();
+    match timeout(
+        DEADLINE,
+        api.patch(namespace, &params, &Patch::Merge(&patch)),
+    )
+    .await
+    {
+        Err(_) => Err(ConfirmError::Deadline {
+            namespace: namespace.to_owned(),
+        }),
+        Ok(patched) => patched.map(|_| ()).map_err(|source| ConfirmError::Write {
+            namespace: namespace.to_owned(),
+            source: Box::new(source),
+        }),
+    }
+}
+
+/// When the losses of each region were confirmed last.
+pub(crate) async fn read(
+    client: Client,
+    namespace: &str,
+) -> Result<BTreeMap<String, Timestamp>, ConfirmError> {
+    let api = Api::<Namespace>::all(client);
+    match timeout(DEADLINE, api.get(namespace)).await {
+        Err(_) => Err(ConfirmError::Deadline {
+            namespace: namespace.to_owned(),
+        }),
+        Ok(Err(source)) => Err(ConfirmError::Read {
+            namespace: namespace.to_owned(),
+            source: Box::new(source),
+        }),
+        Ok(Ok(found)) => {
+            let annotations = found.metadata.annotations.unwrap_or_default();
+            let text = annotations.get(keys::CONFIRM_LOSS);
+            Ok(parse(text.map_or("", String::as_str)))
+        }
+    }
+}
+
+fn write(confirmed: &BTreeMap<String, Timestamp>) -> String {
+    let entries: Vec<String> = confirmed
+        .iter()
+        .map(|(region, at)| format!("{region}={at}"))
+        .collect();
+    entries.join(",")
+}
+
+/// What cannot be read confirms nothing.
+fn parse(text: &str) -> BTreeMap<String, Timestamp> {
+    text.split(',')
+        .filter_map(|entry| {
+            let (region, at) = entry.split_once('=')?;
+            Some((region.trim().to_owned(), at.trim().parse().ok()?))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scripted::{self, Answer};
+
+    #[tokio::test]
+    async fn rule_8_6_a_confirmation_is_added_to_those_of_other_regions() {
+        let (client, calls) = scripted::client(|call| {
+            Answer::Object(
+                json!({ "metadata": { "name": "kube-system", "annotations": {
+                keys::CONFIRM_LOSS: "cn-a=2026-01-02T03:04:05Z,nonsense,cn-b=soon" } },
+                "what": call.what }),
+            )
+        });
+        let now = Timestamp::from_second(1_795_406_400).unwrap();
+        confirm(client, "kube-system", "cn-b", now).await.unwrap();
+        let body = calls.body("PATCH /api/v1/namespaces/kube-system");
+        assert_eq!(
+            body["metadata"]["annotations"][keys::CONFIRM_LOSS],
+            "cn-a=2026-01-02T03:04:05Z,cn-b=2026-11-23T04:00:00Z"
+        );
+    }
+}
