@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod codegen;
+mod control_plane;
 mod sdk_parity;
 mod tidy;
 mod workspace;
@@ -14,6 +15,9 @@ use clap::Parser;
 enum Command {
     /// Write the files that follow from the code: deploy/ and the reference of annotations.
     Codegen(codegen::Args),
+    /// A real control plane for tests: etcd, kube-apiserver and kube-controller-manager on loopback.
+    #[command(subcommand)]
+    ControlPlane(control_plane::Command),
     /// Compare what ens-openapi sends with what the official Python SDKs send.
     SdkParity,
     /// Check what no compiler checks: who uses whom, leftovers, white space.
@@ -23,6 +27,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Codegen(args) => codegen::run(&args),
+        Command::ControlPlane(command) => control_plane::run(command),
         Command::SdkParity => sdk_parity::run(),
         Command::Tidy => tidy::run(),
     }

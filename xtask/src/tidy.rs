@@ -21,9 +21,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("ens-sim", &[]),
     ("kube-sim", &[]),
+    ("control-plane", &[]),
     (
         "ecm-testkit",
         &[
+            "control-plane",
             "ecm-policy",
             "ecm-reconciler",
             "ens-openapi",
@@ -55,7 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "poolservice-api",
         ],
     ),
-    ("xtask", &["ecm-policy", "poolservice-api"]),
+    ("xtask", &["control-plane", "ecm-policy", "poolservice-api"]),
 ];
 
 /// What a production build of the program leaves out: these stand behind a feature.
