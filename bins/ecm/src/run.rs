@@ -10,6 +10,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use ecm_reconciler::leader::Leadership;
 use ecm_reconciler::{Controllers, identity};
 use ens_openapi::HyperTransport;
+use ens_openapi::client::DEFAULT_ENDPOINT;
 use ens_openapi::credentials::{CredentialChain, CredentialsIo};
 use ens_openapi::rate_limit::RateLimiter;
 use ens_openapi::transport::Proxy;
@@ -69,7 +70,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let (kube, server) = kube_client(args.kubeconfig.as_ref()).await?;
     let leadership = Leadership::sole_replica();
     let ens = ens_client(args.ens_endpoint.as_deref(), &leadership)?;
-    tracing::info!(endpoint = %ens.endpoint(), "cloud");
+    tracing::info!(endpoint = args.ens_endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT), "cloud");
     let identity = identity::discover(kube.clone(), args.load_balancer_class, args.cluster_id)
         .await
         .with_context(|| {

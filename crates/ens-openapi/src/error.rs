@@ -237,6 +237,18 @@ impl Error {
         }
     }
 
+    /// Whether the cloud refused the request for its date.
+    pub(crate) fn is_about_the_clock(&self) -> bool {
+        self.code()
+            .is_some_and(|code| code.starts_with("InvalidTimeStamp") || code == "IllegalTimestamp")
+    }
+
+    /// Whether the cloud refused the request for its security token.
+    pub(crate) fn is_about_the_token(&self) -> bool {
+        self.code()
+            .is_some_and(|code| code.starts_with("InvalidSecurityToken"))
+    }
+
     /// What the cloud said, where it said something.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {

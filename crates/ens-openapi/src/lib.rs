@@ -66,6 +66,7 @@ pub mod client;
 mod context;
 pub mod credentials;
 pub mod error;
+pub mod layer;
 mod params;
 pub mod rate_limit;
 pub mod signer;

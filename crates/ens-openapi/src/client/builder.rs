@@ -2,19 +2,21 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
-use super::{
-    Attempt, BeforeSend, Client, Deadlines, Endpoint, EndpointError, Inner, Observer, Refused,
-    RetryPolicy, SignatureMethod,
-};
+use tower::ServiceBuilder;
+
+use super::{Client, Deadlines, Endpoint, EndpointError};
 use crate::action::Action;
 use crate::context::Context;
 use crate::credentials::ProvideCredentials;
-use crate::rate_limit::{Caller, RateLimiter};
+use crate::layer::{
+    Attempt, BeforeSend, BeforeSendLayer, Exchange, ObserveLayer, Observer, RateLimitLayer,
+    Refused, RetryLayer, RetryPolicy, SignLayer, SignatureMethod, USER_AGENT_NAME,
+};
+use crate::rate_limit::RateLimiter;
 use crate::transport::{HyperTransport, TlsError, Transport};
 
-/// Builds a [`Client`].
+/// Builds a [`Client`] of the usual [layers](crate::layer).
 pub struct ClientBuilder {
     credentials: Arc<dyn ProvideCredentials>,
     endpoint: Option<String>,
@@ -89,7 +91,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How reads are repeated.
+    /// How calls are repeated.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
@@ -147,30 +149,29 @@ impl ClientBuilder {
             Some(transport) => transport,
             None => Arc::new(HyperTransport::new()?),
         };
-        let mut user_agent = concat!("ens-openapi/", env!("CARGO_PKG_VERSION")).to_owned();
+        let mut user_agent = USER_AGENT_NAME.to_owned();
         if let Some(program) = self.user_agent_suffix {
             user_agent = format!("{user_agent} {program}");
         }
         let user_agent = user_agent
             .parse()
             .map_err(|_| BuildError::UserAgent(user_agent))?;
-        Ok(Client {
-            inner: Arc::new(Inner {
-                endpoint,
-                transport,
-                credentials: self.credentials,
-                context: self.context,
-                signature: self.signature,
-                retry: self.retry,
-                deadlines: self.deadlines,
-                before_send: self.before_send,
-                rate_limiter: self.rate_limiter,
-                observer: self.observer,
-                user_agent,
-                clock_offset: AtomicI64::new(0),
-            }),
-            caller: Caller::default(),
-        })
+        let Deadlines { attempt, read } = self.deadlines;
+        let retry = RetryLayer::new(self.retry, read).context(self.context.clone());
+        let sign = SignLayer::shared(self.credentials)
+            .credentials_deadline(attempt)
+            .endpoint(endpoint)
+            .context(self.context)
+            .method(self.signature)
+            .user_agent(user_agent);
+        let service = ServiceBuilder::new()
+            .layer(retry)
+            .option_layer(self.rate_limiter.map(RateLimitLayer::new))
+            .option_layer(self.observer.map(ObserveLayer::new))
+            .layer(sign)
+            .option_layer(self.before_send.map(BeforeSendLayer::new))
+            .service(Exchange::shared(transport, attempt));
+        Ok(Client::from_service(service))
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn read(action: &Action, response: &http::Response<Bytes>) -> Result<
 }
 
 /// The RequestId of an answer.
-pub(super) fn request_id(answer: &Value) -> Option<String> {
+pub(crate) fn request_id(answer: &Value) -> Option<String> {
     text(answer.as_object()?, ["RequestId", "requestId"])
 }
 
