@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use poolservice_api::keys;
 use serde::{Deserialize, Serialize};
 
-use crate::annotations::Settings;
-use crate::snapshot::{Endpoint, ExternalTrafficPolicy, Node, Readiness, Snapshot};
+use crate::annotations::{Settings, WeightBy};
+use crate::snapshot::{Endpoint, ExternalTrafficPolicy, Node, Readiness, Service, Snapshot};
 
 /// A server that should be attached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,9 @@ pub struct LeftOut {
     /// Why.
     pub why: String,
 }
+
+/// The largest weight of a server (ENS API, `Weight` of AddBackendServers).
+const MAX_WEIGHT: usize = 100;
 
 /// How long a node whose state is unknown is kept while other nodes of its pool are ready, in
 /// seconds, unless somebody says otherwise (behaviour 7.2).
@@ -83,7 +86,7 @@ pub fn wanted(snapshot: &Snapshot, settings: &Settings, grace: i64, now: i64) ->
             }
         };
         let takes_traffic = match service.external_traffic_policy {
-            ExternalTrafficPolicy::Local => serving.contains(node.name.as_str()),
+            ExternalTrafficPolicy::Local => serving.contains_key(node.name.as_str()),
             ExternalTrafficPolicy::Cluster => in_reach,
         };
         match standing(node, any_ready, grace, now) {
@@ -94,13 +97,29 @@ pub fn wanted(snapshot: &Snapshot, settings: &Settings, grace: i64, now: i64) ->
             Standing::In if takes_traffic => wanted.servers.push(Backend {
                 server_id,
                 node: node.name.clone(),
-                weight: settings.backend_weight.of(&node.name),
+                weight: weight(node, service, settings, &serving),
             }),
             Standing::In | Standing::Kept { .. } | Standing::Out => {}
         }
     }
     wanted.servers.sort_by(|a, b| a.server_id.cmp(&b.server_id));
     wanted
+}
+
+/// The weight of a node: what the annotation says of it, or the number of its pods that serve.
+fn weight(
+    node: &Node,
+    service: &Service,
+    settings: &Settings,
+    serving: &BTreeMap<&str, usize>,
+) -> u8 {
+    let is_local = service.external_traffic_policy == ExternalTrafficPolicy::Local;
+    match serving.get(node.name.as_str()) {
+        Some(pods) if is_local && settings.weight_by == WeightBy::Pods => {
+            u8::try_from((*pods).min(MAX_WEIGHT)).unwrap_or_default()
+        }
+        _ => settings.backend_weight.of(&node.name),
+    }
 }
 
 /// Where a node stands by its condition `Ready`.
@@ -197,10 +216,10 @@ fn doubled_servers(nodes: &[Node]) -> BTreeSet<&str> {
         .collect()
 }
 
-/// Nodes of the pool with an endpoint that takes traffic: a ready one, or, while the pool has no
+/// Nodes of the pool with an endpoint that takes traffic, and how many such they have: a ready one, or, while the pool has no
 /// ready one left, one that still serves while it terminates. On a node that the cloud has lost
 /// sight of, an endpoint counts as it did before: the node's own readiness made it not ready.
-fn serving_nodes<'a>(endpoints: &'a [Endpoint], nodes: &[Node]) -> BTreeSet<&'a str> {
+fn serving_nodes<'a>(endpoints: &'a [Endpoint], nodes: &[Node]) -> BTreeMap<&'a str, usize> {
     let pool: BTreeMap<&str, &Node> = nodes.iter().map(|n| (n.name.as_str(), n)).collect();
     let in_pool = || {
         endpoints.iter().filter_map(|endpoint| {
@@ -208,19 +227,22 @@ fn serving_nodes<'a>(endpoints: &'a [Endpoint], nodes: &[Node]) -> BTreeSet<&'a 
             pool.get(name).map(|node| (name, *node, endpoint))
         })
     };
-    let ready: BTreeSet<&str> = in_pool()
-        .filter(|(_, node, endpoint)| {
-            endpoint.ready || (node.ready == Readiness::Unknown && !endpoint.terminating)
-        })
-        .map(|(name, ..)| name)
-        .collect();
+    let count = |counts: fn(&Node, &Endpoint) -> bool| {
+        let mut nodes: BTreeMap<&str, usize> = BTreeMap::new();
+        for (name, node, endpoint) in in_pool() {
+            if counts(node, endpoint) {
+                *nodes.entry(name).or_default() += 1;
+            }
+        }
+        nodes
+    };
+    let ready = count(|node, endpoint| {
+        endpoint.ready || (node.ready == Readiness::Unknown && !endpoint.terminating)
+    });
     if !ready.is_empty() {
         return ready;
     }
-    in_pool()
-        .filter(|(_, _, endpoint)| endpoint.terminating && endpoint.serving)
-        .map(|(name, ..)| name)
-        .collect()
+    count(|_, endpoint| endpoint.terminating && endpoint.serving)
 }
 
 fn anywhere(endpoints: &[Endpoint]) -> bool {

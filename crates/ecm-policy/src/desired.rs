@@ -24,6 +24,9 @@ pub struct Config {
     /// For how many seconds a backend is kept whose node the cloud has lost sight of, while other
     /// nodes of its pool are ready (behaviour 7.2).
     pub unreachable_grace: i64,
+    /// Which load balancers of users each namespace may name: ids, or beginnings of ids that end
+    /// in `*`. `None` where every namespace may name every one (behaviour 4.7).
+    pub self_managed_ids: Option<BTreeMap<String, Vec<String>>>,
 }
 
 impl Config {
@@ -32,7 +35,22 @@ impl Config {
         Self {
             identity,
             unreachable_grace: backends::UNREACHABLE_GRACE,
+            self_managed_ids: None,
         }
+    }
+
+    /// Whether a namespace may name this load balancer.
+    fn may_name(&self, namespace: &str, id: &str) -> bool {
+        let Some(allowed) = &self.self_managed_ids else {
+            return true;
+        };
+        let fits = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(beginning) => id.starts_with(beginning),
+            None => id == pattern,
+        };
+        allowed
+            .get(namespace)
+            .is_some_and(|all| all.iter().any(fits))
     }
 }
 
@@ -67,6 +85,9 @@ pub struct Stack {
     pub refused_ports: Vec<listeners::Refusal>,
     /// The backends.
     pub backends: backends::Wanted,
+    /// For how many seconds a backend that leaves stays with weight 0 (behaviour 7.5).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub drain_seconds: u32,
     /// What the others on the same user's load balancer want.
     pub others: Others,
     /// Whether listeners of somebody else on a user's load balancer are taken over.
@@ -84,6 +105,11 @@ pub struct Stack {
     pub faults: Vec<Fault>,
     /// What people should know although nothing is refused.
     pub notices: Vec<Notice>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Stack {
@@ -200,23 +226,8 @@ pub(crate) fn stack(snapshot: &Snapshot, others: Others, config: &Config, now: i
     };
     refusals.extend(source_ranges(service));
     let id = settings.load_balancer_id(&pool.name);
-    if id.is_some() && !settings.managed_by_user {
-        refusals.push(Refusal::new(
-            ConditionType::Accepted,
-            Reason::ManagedByUserRequired,
-            format!(
-                "{} names a load balancer, but {} is not \"true\"",
-                annotations::keys::ID,
-                annotations::keys::MANAGED_BY_USER
-            ),
-        ));
-    }
-    if let (Some(id), Some(owner)) = (id, &snapshot.owner_of_named) {
-        refusals.push(Refusal::new(
-            ConditionType::Accepted,
-            Reason::LoadBalancerIsManaged,
-            format!("{id} was made for PoolService {owner}: name one of your own"),
-        ));
+    if let Some(id) = id {
+        refusals.extend(refuse_named(id, settings, snapshot, config));
     }
     let is_paused = settings.paused_by(&pool.annotations);
     if is_paused {
@@ -262,6 +273,7 @@ pub(crate) fn stack(snapshot: &Snapshot, others: Others, config: &Config, now: i
         listeners: wanted_listeners,
         refused_ports,
         backends: wanted_backends,
+        drain_seconds: settings.drain_seconds,
         others,
         force_override_listeners: settings.force_override_listeners,
         adopt: settings.adopt,
@@ -271,6 +283,44 @@ pub(crate) fn stack(snapshot: &Snapshot, others: Others, config: &Config, now: i
         notices,
         name,
     }))
+}
+
+/// Why a PoolService may not use the load balancer that it names.
+fn refuse_named(
+    id: &str,
+    settings: &annotations::Settings,
+    snapshot: &Snapshot,
+    config: &Config,
+) -> Vec<Refusal> {
+    let namespace = &snapshot.pool_service.key.namespace;
+    let refuse = |reason, message| Refusal::new(ConditionType::Accepted, reason, message);
+    let mut refusals = Vec::new();
+    if !settings.managed_by_user {
+        refusals.push(refuse(
+            Reason::ManagedByUserRequired,
+            format!(
+                "{} names a load balancer, but {} is not \"true\"",
+                annotations::keys::ID,
+                annotations::keys::MANAGED_BY_USER
+            ),
+        ));
+    }
+    if let Some(owner) = &snapshot.owner_of_named {
+        refusals.push(refuse(
+            Reason::LoadBalancerIsManaged,
+            format!("{id} was made for PoolService {owner}: name one of your own"),
+        ));
+    }
+    if !config.may_name(namespace, id) {
+        refusals.push(refuse(
+            Reason::LoadBalancerNotAllowed,
+            format!(
+                "namespace {namespace} may not name {id}: whoever runs the controller decides \
+                 which namespace uses which load balancer"
+            ),
+        ));
+    }
+    refusals
 }
 
 /// Deleting needs no valid annotation: what cannot be read has its default. Only a pause stops it.

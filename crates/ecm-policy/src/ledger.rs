@@ -51,6 +51,9 @@ pub struct Ledger {
     /// whole list is ours.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub backends: BTreeSet<String>,
+    /// Servers that are on their way out with weight 0, and since when, seconds since 1970.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub draining: BTreeMap<String, i64>,
     /// What deletion does, by the last annotations that could be read (behaviour 8.4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_delete: Option<OnDelete>,
@@ -317,6 +320,7 @@ mod tests {
             load_balancer: Record::planned(["k8s/a/b/c/d".to_owned()]),
             eip: None,
             backends: BTreeSet::new(),
+            draining: BTreeMap::new(),
             on_delete: None,
         }
     }

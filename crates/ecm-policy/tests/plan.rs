@@ -3,6 +3,7 @@
 mod model;
 
 use ecm_policy::conditions::{ConditionType, Reason, Status};
+use ecm_policy::desired::{Config, Desired, desired};
 use ecm_policy::listeners::{ListenerKey, Protocol};
 use ecm_policy::observed::{
     EipStatus, Listener, ListenerStatus, LoadBalancerDetail, LoadBalancerStatus,
@@ -874,4 +875,191 @@ fn rule_5_4_a_second_load_balancer_of_our_name_is_told_and_left_alone() {
         told.is_some_and(|e| e.warning && e.message.contains("lb-x")),
         "{plan:?}"
     );
+}
+
+#[test]
+fn rule_7_5_a_leaving_server_drains_with_weight_0_before_it_goes() {
+    let mut s = snapshot(2);
+    annotate(&mut s, "ecm.alibabacloud.com/drain-seconds", "60");
+    let mut world = settled(&s);
+    world.patience = 0;
+    s.endpoints.truncate(1);
+    let left_at = world.now;
+    assert_eq!(kinds(&world.ticks(&s, 5)), ["SetWeights"]);
+    assert_eq!(world.servers(), ["i-000", "i-001"]);
+    assert_eq!(world.detail().backends[1].weight, 0);
+    // It comes back in time.
+    let mut back = world.clone();
+    let mut returned = s.clone();
+    returned.endpoints.push(model::endpoint(1));
+    assert_eq!(kinds(&back.ticks(&returned, 3)), ["SetWeights"]);
+    assert_eq!(back.detail().backends[1].weight, 100);
+    assert!(back.ledger.as_ref().unwrap().draining.is_empty());
+    // It does not.
+    while world.servers().len() == 2 {
+        world.tick(&s);
+    }
+    assert!(
+        (60..=70).contains(&(world.now - left_at)),
+        "{}",
+        world.now - left_at
+    );
+    world.ticks(&s, 1);
+    assert!(world.ledger.as_ref().unwrap().draining.is_empty());
+}
+
+#[test]
+fn rule_3_6_a_weight_can_follow_the_pods_of_a_node() {
+    let mut s = snapshot(2);
+    annotate(&mut s, "ecm.alibabacloud.com/weight-by", "pods");
+    s.endpoints = [0, 0, 0, 1].map(model::endpoint).into();
+    let world = settled(&s);
+    let weights: Vec<u8> = world.detail().backends.iter().map(|b| b.weight).collect();
+    assert_eq!(weights, [3, 1]);
+    // With Cluster every node answers for all pods.
+    service(&mut s).external_traffic_policy = ExternalTrafficPolicy::Cluster;
+    let world = settled(&s);
+    assert!(world.detail().backends.iter().all(|b| b.weight == 100));
+}
+
+#[test]
+fn rule_4_7_a_namespace_names_only_the_load_balancers_that_it_may() {
+    let mut s = snapshot(1);
+    annotate(&mut s, &format!("{P}managed-by-user"), "true");
+    annotate(&mut s, &format!("{P}id"), "lb-shop-1");
+    let accepted = |allowed: &[(&str, &[&str])]| {
+        let mut config = Config::new(model::identity());
+        let entry = |(namespace, ids): &(&str, &[&str])| {
+            let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+            ((*namespace).to_owned(), ids)
+        };
+        config.self_managed_ids = Some(allowed.iter().map(entry).collect());
+        match desired(&s, &config, 0) {
+            Desired::Stack(stack) => stack.refusals.first().map(|refusal| refusal.reason),
+            other => panic!("{other:?}"),
+        }
+    };
+    let refused = Some(Reason::LoadBalancerNotAllowed);
+    assert_eq!(accepted(&[]), refused);
+    assert_eq!(accepted(&[("other", &["lb-shop-1"])]), refused);
+    assert_eq!(accepted(&[("default", &["lb-shop", "lb-mine-*"])]), refused);
+    assert_eq!(accepted(&[("default", &["lb-shop-1"])]), None);
+    assert_eq!(accepted(&[("default", &["lb-shop-*"])]), None);
+}
+
+#[test]
+fn rule_4_1_an_intranet_address_is_the_load_balancers_own_and_needs_no_eip() {
+    let mut s = snapshot(1);
+    annotate(&mut s, &format!("{P}address-type"), "intranet");
+    let mut world = World::new();
+    let steps = world.settle(&s);
+    assert!(!kinds(&steps).iter().any(|kind| kind.ends_with("Eip")));
+    assert!(world.eips.is_empty());
+    assert_eq!(world.published, ["10.0.0.9"]);
+}
+
+#[test]
+fn rule_4_3_a_plan_does_what_can_be_done_now_and_says_when_to_look_again() {
+    let s = snapshot(1);
+    let mut world = World::new();
+    let plan = world.tick(&s);
+    assert_eq!(
+        kinds(&plan.steps().cloned().collect::<Vec<_>>()),
+        ["CreateLoadBalancer", "CreateEip"]
+    );
+    assert_eq!(plan.wait, Wait::Pending);
+    let lb = world.load_balancers.values_mut().next().unwrap();
+    lb.status = LoadBalancerStatus::InActive;
+    let plan = world.look(&s);
+    assert_eq!((plan.steps().count(), plan.wait), (0, Wait::Pending));
+}
+
+#[test]
+fn rule_4_8_an_id_without_the_word_that_it_is_the_users_writes_nothing() {
+    let mut s = snapshot(1);
+    annotate(&mut s, &format!("{P}id"), "lb-user");
+    let mut world = World::new();
+    world.users_load_balancer("lb-user");
+    assert_eq!(world.ticks(&s, 3), []);
+    assert_eq!(
+        reason(&world.look(&s), ConditionType::Accepted),
+        Some(Reason::ManagedByUserRequired)
+    );
+    assert_eq!(world.ledger, None);
+}
+
+#[test]
+fn rule_6_1_each_port_that_cannot_be_is_refused_by_itself() {
+    let mut s = snapshot(1);
+    let ports = &mut service(&mut s).ports;
+    ports.push(port(53, "TCP", 30053));
+    ports.push(port(53, "UDP", 30054));
+    ports.push(port(4789, "UDP", 30055));
+    ports.push(port(90, "SCTP", 30056));
+    ports.push(port(91, "TCP", 0));
+    ports[5].node_port = None;
+    let world = settled(&s);
+    let made: Vec<_> = world
+        .detail()
+        .listeners
+        .iter()
+        .map(|l| (l.key, l.backend_port))
+        .collect();
+    assert_eq!(
+        made,
+        [
+            (key(53, Protocol::Tcp), Some(30053)),
+            (key(53, Protocol::Udp), Some(30054)),
+            (key(80, Protocol::Tcp), Some(30080)),
+        ]
+    );
+    let plan = world.look(&s);
+    let Addresses::Publish { ports, .. } = &plan.report.addresses else {
+        panic!("{plan:?}");
+    };
+    let refused: Vec<_> = ports.iter().map(|p| (p.port, p.error.as_str())).collect();
+    assert_eq!(
+        refused,
+        [
+            (90, "UnsupportedProtocol"),
+            (91, "NodePortMissing"),
+            (4789, "ReservedPort")
+        ]
+    );
+    assert!(reason(&plan, ConditionType::ListenersReady).is_some());
+}
+
+#[test]
+fn rule_6_4_what_is_ignored_is_said_and_a_security_expectation_is_refused() {
+    let mut s = snapshot(1);
+    let of = service(&mut s);
+    (of.client_ip_affinity, of.wants_ipv6) = (true, true);
+    of.load_balancer_ip = Some("198.51.100.1".into());
+    let world = settled(&s);
+    assert_eq!(world.look(&s).report.notices.len(), 3);
+    assert_eq!(world.published.len(), 1);
+    service(&mut s).source_ranges = vec!["192.0.2.0/24".into()];
+    let mut fresh = World::new();
+    assert_eq!(fresh.settle(&s), [], "nothing is opened to everybody");
+    assert_eq!(
+        reason(&fresh.look(&s), ConditionType::Accepted),
+        Some(Reason::UnsupportedField)
+    );
+}
+
+#[test]
+fn rule_8_5_a_finalizer_waits_until_a_list_agrees_that_all_is_gone() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    s.pool_service.deleting = true;
+    while world.load_balancers.len() + world.eips.len() > 0 {
+        world.tick(&s);
+    }
+    // Reads by id find nothing, the list still shows it.
+    world.blind = true;
+    world.ticks(&s, 5);
+    assert!(!world.finalized);
+    world.blind = false;
+    world.settle(&s);
+    assert!(world.finalized);
 }

@@ -1,5 +1,6 @@
 //! Everything put together, for a `main` of your own.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub struct Controllers {
     whole_read_interval: Duration,
     unmatch_grace: Duration,
     unreachable_grace: Duration,
+    self_managed_ids: Option<BTreeMap<String, Vec<String>>>,
     workers: NonZeroUsize,
     namespace: String,
 }
@@ -81,6 +83,7 @@ impl Controllers {
             whole_read_interval: Duration::from_secs(30 * 60),
             unmatch_grace: Duration::from_secs(30),
             unreachable_grace: Duration::from_secs(UNREACHABLE_GRACE.unsigned_abs()),
+            self_managed_ids: None,
             workers: WORKERS,
             namespace: keys::SYSTEM_NAMESPACE.to_owned(),
         }
@@ -122,6 +125,13 @@ impl Controllers {
     /// its pool are ready (behaviour 7.2). Five minutes unless told otherwise.
     pub fn unreachable_grace(mut self, grace: Duration) -> Self {
         self.unreachable_grace = grace;
+        self
+    }
+
+    /// Which load balancers of users each namespace may name: ids, or beginnings of ids that end
+    /// in `*` (behaviour 4.7). Without this every namespace may name every one.
+    pub fn self_managed_ids(mut self, allowed: BTreeMap<String, Vec<String>>) -> Self {
+        self.self_managed_ids = Some(allowed);
         self
     }
 
@@ -190,6 +200,7 @@ impl Controllers {
                 policy: desired::Config {
                     identity: self.identity,
                     unreachable_grace: seconds(self.unreachable_grace),
+                    self_managed_ids: self.self_managed_ids,
                 },
                 drift_interval: self.drift_interval,
                 whole_read_interval: self.whole_read_interval,

@@ -53,8 +53,10 @@ pub(super) fn plan(
     } else {
         missing
     };
-    let removable = removable(stack, detail, ledger, is_users);
-    let weights = weights(stack, detail, ledger, is_users);
+    let leaving = removable(stack, detail, ledger, is_users);
+    let mut weights = weights(stack, detail, ledger, is_users);
+    let (removable, draining) = drain(stack, leaving, ledger, scene.cx.now, plan);
+    weights.extend(draining);
 
     if is_users {
         // Recorded before they are attached, forgotten once they are seen to be gone.
@@ -108,6 +110,45 @@ pub(super) fn plan(
     tell(stack, in_place, plan);
     tell_weights(stack, plan);
     in_place
+}
+
+/// Of the servers that leave those that go now, and those that still have to be given weight 0:
+/// with a time to drain, a server gets no new connections for that long before it goes.
+fn drain(
+    stack: &Stack,
+    leaving: Vec<observed::Backend>,
+    ledger: &mut Ledger,
+    now: i64,
+    plan: &mut Plan,
+) -> (Vec<observed::Backend>, Vec<observed::Backend>) {
+    let seconds = i64::from(stack.drain_seconds);
+    let is_leaving = |id: &String| leaving.iter().any(|server| server.server_id == *id);
+    ledger
+        .draining
+        .retain(|id, _| seconds > 0 && is_leaving(id));
+    if seconds == 0 {
+        return (leaving, Vec::new());
+    }
+    let (mut gone, mut draining) = (Vec::new(), Vec::new());
+    for server in leaving {
+        let since = *ledger
+            .draining
+            .entry(server.server_id.clone())
+            .or_insert(now);
+        let rest = since + seconds - now;
+        if rest <= 0 {
+            gone.push(server);
+            continue;
+        }
+        plan.wait(Wait::Seconds(rest));
+        if server.weight > 0 {
+            draining.push(observed::Backend {
+                weight: 0,
+                ..server
+            });
+        }
+    }
+    (gone, draining)
 }
 
 /// Of the missing servers those that can be attached; `None` while nobody has asked which.

@@ -65,6 +65,7 @@ pub(super) fn new_ledger(stack: &Stack, placement: Placement, cx: &Context<'_>) 
         load_balancer: Record::planned(stack.name.load_balancer().all().map(str::to_owned)),
         eip: None,
         backends: BTreeSet::new(),
+        draining: BTreeMap::new(),
         on_delete: stack.on_delete,
     }
 }

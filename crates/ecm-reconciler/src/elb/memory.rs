@@ -202,3 +202,59 @@ impl Memories {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(id: &str) -> Refused {
+        Refused {
+            step: Step::ReleaseEip { id: id.into() },
+            reason: ecm_policy::conditions::Reason::CloudRefused,
+            message: "no".into(),
+            again: 1300,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rule_4_3_what_is_pending_for_a_minute_is_looked_at_less_often_though_it_is_written() {
+        let memories = Memories::default();
+        let key = ObjectKey::new("shop", "web");
+        let begun = Instant::now();
+        for second in 0..120 {
+            let now = begun + Duration::from_secs(second);
+            memories.wrote_cloud(&key, "uid", now);
+            let pace = if second < 60 { FIRST_MINUTE } else { LATER };
+            assert_eq!(memories.pending(&key, now), pace, "after {second} s");
+        }
+        memories.settled(&key);
+        let now = begun + Duration::from_secs(200);
+        assert_eq!(memories.pending(&key, now), FIRST_MINUTE);
+    }
+
+    #[test]
+    fn rule_11_1_a_refusal_is_remembered_for_what_was_asked_and_forgotten_with_a_change() {
+        let memories = Memories::default();
+        let key = ObjectKey::new("shop", "web");
+        memories.refuse(&key, "uid", 1, step("eip-1"));
+        memories.refuse(&key, "uid", 1, step("eip-1"));
+        memories.refuse(&key, "uid", 1, step("eip-2"));
+        assert_eq!(memories.refused(&key, "uid", 1).len(), 2);
+        memories.accepted(&key, &step("eip-1").step);
+        assert_eq!(memories.refused(&key, "uid", 1), [step("eip-2")]);
+        assert_eq!(memories.refused(&key, "uid", 2), []);
+        assert_eq!(memories.refused(&key, "uid", 1), [], "it was forgotten");
+        memories.refuse(&key, "uid", 1, step("eip-1"));
+        assert_eq!(memories.refused(&key, "another object", 1), []);
+    }
+
+    #[test]
+    fn rule_9_1_only_what_stood_before_and_was_not_changed_by_people_is_drift() {
+        let memories = Memories::default();
+        let key = ObjectKey::new("shop", "web");
+        assert!(!memories.was_settled(&key, "uid", 1), "a first create");
+        memories.settled_as(&key, "uid", 1);
+        assert!(memories.was_settled(&key, "uid", 1));
+        assert!(!memories.was_settled(&key, "uid", 2), "an edit");
+    }
+}

@@ -51,7 +51,7 @@ fn accept(call: &Call) -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_said_once_is_said_again_only_after_it_was_settled() {
+async fn rule_10_3_what_was_said_once_is_said_again_only_after_it_was_settled() {
     let (notifier, publisher, calls) = notifier(accept);
     let say = |note: &str| {
         notifier.publish_once(
@@ -165,7 +165,7 @@ async fn an_api_server_that_refuses_or_hangs_delays_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_of_several_settles_only_what_it_said_itself() {
+async fn rule_10_3_each_of_several_settles_only_what_it_said_itself() {
     let (notifier, publisher, calls) = notifier(accept);
     let say = |by: &str, events: &[plan::Event]| {
         notifier.keep_standing_by(by, &on("svc"), &[Reason::PlacementMissing], events, "Sync");

@@ -108,6 +108,7 @@ fn users(id: &str, backends: &[&str], ps_uid: &str) -> Value {
             vswitch: "vsw-1".to_owned(),
         },
         load_balancer: Record::users(id),
+        draining: std::collections::BTreeMap::new(),
         on_delete: None,
         eip: None,
         backends: backends.iter().map(|id| (*id).to_owned()).collect(),
@@ -162,7 +163,7 @@ const WEB: [&str; 2] = ["web-chengdu", "web-hefei"];
 const HEFEI: [&str; 2] = ["api-hefei", "web-hefei"];
 
 #[test]
-fn nothing_is_decided_before_every_kind_was_listed() {
+fn rule_7_8_nothing_is_decided_before_every_kind_was_listed() {
     let mut index = Index::new(CLASS);
     index.reset_services(Vec::new());
     index.reset_pools(Vec::new());
@@ -217,7 +218,7 @@ fn what_nobody_reads_touches_nothing() {
 }
 
 #[test]
-fn a_field_that_load_balancers_read_touches_the_pool_services_of_that_service() {
+fn rule_7_4_a_field_that_load_balancers_read_touches_the_pool_services_of_that_service() {
     for change in [
         json!({ "spec": { "externalTrafficPolicy": "Local" } }),
         json!({ "spec": { "ports": [{ "port": 81, "protocol": "TCP", "nodePort": 30081 }] } }),
@@ -316,7 +317,7 @@ fn a_pool_label_touches_only_the_services_whose_selector_it_changes() {
 }
 
 #[test]
-fn a_pool_annotation_touches_the_pool_services_of_that_pool() {
+fn rule_7_4_a_pool_annotation_touches_the_pool_services_of_that_pool() {
     for annotation in [keys::ENS_NETWORK_ID, keys::PAUSED] {
         let change = json!({ "metadata": { "annotations": { annotation: "n-1" } } });
         assert_touches(&index().apply_pool(pool("hefei", &change)), &[], &HEFEI);
@@ -382,7 +383,7 @@ fn a_pool_service_touches_itself_and_its_service() {
 }
 
 #[test]
-fn conditions_of_a_pool_service_touch_nothing() {
+fn rule_9_2_conditions_of_a_pool_service_touch_nothing() {
     let conditions = json!({ "status": { "conditions": [{
         "type": "Ready", "status": "True", "reason": "AsExpected", "message": "",
         "lastTransitionTime": "2026-01-01T00:00:00Z" }] } });
@@ -456,7 +457,7 @@ fn pool_services_of_other_classes_are_not_queued_unless_we_hold_something_for_th
 }
 
 #[test]
-fn a_node_touches_its_pool_when_something_that_is_read_changes() {
+fn rule_7_4_a_node_touches_its_pool_when_something_that_is_read_changes() {
     for change in [
         json!({ "status": { "conditions": [{ "type": "Ready", "status": "False" }] } }),
         json!({ "status": { "conditions": [{ "type": "Ready", "status": "Unknown" }] } }),
@@ -510,7 +511,7 @@ fn the_ack_label_counts_where_openyurts_is_absent() {
 }
 
 #[test]
-fn endpoints_touch_the_pool_services_of_their_service_when_they_change_in_substance() {
+fn rule_7_4_endpoints_touch_the_pool_services_of_their_service_when_they_change_in_substance() {
     let mut index = index();
     let ready = |ready| json!({ "addresses": ["10.0.0.2"], "nodeName": "n2", "conditions": { "ready": ready } });
     let first =
@@ -593,7 +594,7 @@ fn what_vanished_while_nobody_watched_is_found_at_the_next_list() {
 }
 
 #[test]
-fn service_and_pool_come_from_the_owners_where_labels_are_missing() {
+fn rule_3_1_service_and_pool_come_from_the_owners_where_labels_are_missing() {
     let mut index = index();
     let unlabelled = json!({ "metadata": {
         "labels": null,

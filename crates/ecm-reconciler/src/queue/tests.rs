@@ -184,7 +184,7 @@ async fn a_shut_down_queue_hands_out_nothing_and_lets_waiters_go() {
 struct NoLuck;
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_and_an_error_are_retried_and_do_not_disturb_other_keys() {
+async fn rule_11_5_a_panic_and_an_error_are_retried_and_do_not_disturb_other_keys() {
     let queue = queue();
     let stop = CancellationToken::new();
     let tries = Arc::new(AtomicUsize::new(0));
