@@ -3,6 +3,7 @@
 
 mod codegen;
 mod control_plane;
+mod fuzz;
 mod sdk_parity;
 mod tidy;
 mod workspace;
@@ -18,6 +19,8 @@ enum Command {
     /// A real control plane for tests: etcd, kube-apiserver and kube-controller-manager on loopback.
     #[command(subcommand)]
     ControlPlane(control_plane::Command),
+    /// Feed foreign bytes to what reads them, guided by coverage.
+    Fuzz(fuzz::Args),
     /// Compare what ens-openapi sends with what the official Python SDKs send.
     SdkParity,
     /// Check what no compiler checks: who uses whom, leftovers, white space.
@@ -28,6 +31,7 @@ fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Codegen(args) => codegen::run(&args),
         Command::ControlPlane(command) => control_plane::run(command),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::SdkParity => sdk_parity::run(),
         Command::Tidy => tidy::run(),
     }
