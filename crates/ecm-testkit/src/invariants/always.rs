@@ -1,0 +1,407 @@
+//! S1 to S6: what holds at every instant.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ens_sim::Timestamp;
+use ens_sim::cloud::{Cloud, Flow, Life, LoadBalancer, Origin, Protocol};
+use poolservice_api::keys;
+use serde_json::{Value, json};
+
+use super::wanted::{addresses, nodes_with_ready_pods, port};
+use super::{condition, items, label, ledger, name, namespace};
+use crate::world::View;
+
+/// What the invariants remember from one look to the next.
+#[derive(Debug, Default)]
+pub struct Monitor {
+    /// How many double creations and foreign touches were told already.
+    told_doubles: usize,
+    told_touches: usize,
+    /// Calls of the cloud up to this number were judged.
+    judged: u64,
+    /// Ids that a ledger has had, or a person has named.
+    known_ids: BTreeSet<String>,
+    /// What a person has on a person's load balancers.
+    foreign: BTreeMap<String, Foreign>,
+    /// PoolServices with our finalizer, as last seen, by UID.
+    guarded: BTreeMap<String, Value>,
+    /// Services with our finalizer, by UID.
+    guarded_services: BTreeMap<String, (String, String)>,
+    /// PoolServices that have published an address, by UID.
+    published: BTreeSet<String>,
+    /// Ports that nobody changes.
+    steady: BTreeSet<(Protocol, u16)>,
+    /// What was told, so that it is told once.
+    told: BTreeSet<String>,
+}
+
+impl Monitor {
+    /// From now on this port of every published address has to accept all the time.
+    pub fn keep_serving(&mut self, protocol: Protocol, port: u16) {
+        self.steady.insert((protocol, port));
+    }
+
+    /// This port may stop serving again.
+    pub fn release(&mut self, protocol: Protocol, port: u16) {
+        self.steady.remove(&(protocol, port));
+    }
+
+    /// What a person has on load balancers that stood there from the start has to stay so.
+    pub fn remember_foreign(&mut self, view: &View) {
+        let ours = ours_on_users(view);
+        self.foreign = view
+            .cloud
+            .load_balancers
+            .iter()
+            .filter(|lb| lb.origin == Origin::World)
+            .map(|lb| (lb.id.clone(), Foreign::of(lb, &ours)))
+            .collect();
+    }
+
+    /// Looks at everything once; gives what does not hold and was not told before.
+    pub(crate) fn look(&mut self, view: &View, cloud: &mut Cloud, now: Timestamp) -> Vec<String> {
+        let mut found = Vec::new();
+        for ps in &view.pool_services {
+            self.know(ps);
+        }
+        self.one_of_each(cloud, &mut found);
+        self.only_ours(view, cloud, &mut found);
+        self.finalizers(view, &mut found);
+        self.first_publication(view, cloud, now, &mut found);
+        self.steady_ports(view, cloud, now, &mut found);
+        found.retain(|text| self.told.insert(text.clone()));
+        found
+    }
+
+    /// Ids that may be written to: those of ledgers, and those that a person named.
+    fn know(&mut self, ps: &Value) {
+        let ledger = ledger(ps);
+        let ids = [&ledger["loadBalancer"]["id"], &ledger["eip"]["id"]];
+        let ids = ids.iter().filter_map(|id| id.as_str());
+        self.known_ids.extend(ids.map(str::to_owned));
+    }
+
+    fn one_of_each(&mut self, cloud: &Cloud, found: &mut Vec<String>) {
+        let doubles = &cloud.journal().doubles;
+        for double in doubles.iter().skip(self.told_doubles) {
+            found.push(format!(
+                "S1: {:?} {} was made while {} of the same name {} lived",
+                double.kind, double.second, double.first, double.name
+            ));
+        }
+        self.told_doubles = doubles.len();
+    }
+
+    fn only_ours(&mut self, view: &View, cloud: &Cloud, found: &mut Vec<String>) {
+        let journal = cloud.journal();
+        for touch in journal.foreign_touches.iter().skip(self.told_touches) {
+            found.push(format!(
+                "S2: {} changed {}, a person's",
+                touch.action, touch.id
+            ));
+        }
+        self.told_touches = journal.foreign_touches.len();
+        let fresh = journal
+            .calls
+            .iter()
+            .rev()
+            .take_while(|call| call.number > self.judged);
+        for call in fresh {
+            if call.action.starts_with("Describe") || call.code.is_some() {
+                continue;
+            }
+            let is_create = matches!(
+                call.action.as_str(),
+                "CreateLoadBalancer" | "CreateEipInstance"
+            );
+            let targets = ["LoadBalancerId", "AllocationId", "InstanceId"];
+            for id in targets.iter().filter_map(|key| call.params.get(*key)) {
+                if !is_create && !self.known_ids.contains(id) {
+                    found.push(format!(
+                        "S2: {} of {id}, which is in no ledger",
+                        call.action
+                    ));
+                }
+            }
+        }
+        self.judged = journal.total();
+        for (id, before) in &self.foreign {
+            let lb = view.cloud.load_balancers.iter().find(|lb| lb.id == *id);
+            found.extend(before.differences(id, lb));
+        }
+    }
+
+    fn finalizers(&mut self, view: &View, found: &mut Vec<String>) {
+        let now: BTreeMap<String, Value> = view
+            .pool_services
+            .iter()
+            .filter(|ps| has_finalizer(ps, keys::POOL_SERVICE_FINALIZER))
+            .map(|ps| (uid(ps), ps.clone()))
+            .collect();
+        for (uid, before) in &self.guarded {
+            if now.contains_key(uid) {
+                continue;
+            }
+            for id in owned(before) {
+                let lives = view
+                    .cloud
+                    .load_balancers
+                    .iter()
+                    .map(|lb| &lb.id)
+                    .chain(view.cloud.eips.iter().map(|eip| &eip.id))
+                    .any(|live| *live == id);
+                if lives {
+                    found.push(format!(
+                        "S4: the finalizer of PoolService {} went while {id} was there",
+                        name(before)
+                    ));
+                }
+            }
+        }
+        self.guarded = now;
+        let now: BTreeMap<String, (String, String)> = view
+            .services
+            .iter()
+            .filter(|service| has_finalizer(service, keys::SERVICE_FINALIZER))
+            .map(|s| (uid(s), (namespace(s).to_owned(), name(s).to_owned())))
+            .collect();
+        for (service_uid, key) in &self.guarded_services {
+            let is_guarded = |ps: &Value| {
+                namespace(ps) == key.0
+                    && items(&ps["metadata"]["ownerReferences"])
+                        .any(|owner| owner["uid"] == **service_uid)
+            };
+            if !now.contains_key(service_uid)
+                && let Some(ps) = view.pool_services.iter().find(|ps| is_guarded(ps))
+            {
+                found.push(format!(
+                    "S4: the finalizer of Service {} went while PoolService {} was there",
+                    key.1,
+                    name(ps)
+                ));
+            }
+        }
+        self.guarded_services = now;
+    }
+
+    fn first_publication(
+        &mut self,
+        view: &View,
+        cloud: &mut Cloud,
+        now: Timestamp,
+        found: &mut Vec<String>,
+    ) {
+        let mut published = BTreeSet::new();
+        for ps in &view.pool_services {
+            let addresses = addresses(ps);
+            if addresses.is_empty() {
+                continue;
+            }
+            let is_first = !self.published.contains(&uid(ps));
+            published.insert(uid(ps));
+            let told = condition(ps, "BackendsReady")
+                .is_some_and(|condition| condition["reason"] == "NoReadyEndpoints");
+            let Some(service) = service_of(view, ps).filter(|_| is_first && !told) else {
+                continue;
+            };
+            for address in addresses {
+                for port in items(&service["spec"]["ports"]).filter_map(port) {
+                    let key = (port.protocol, port.port);
+                    if is_refused(ps, key) {
+                        continue;
+                    }
+                    if let Err(why) = reaches(view, cloud, service, address, key, now) {
+                        found.push(format!(
+                            "S5: {address}:{} was published and reaches nobody: {why}",
+                            port.port
+                        ));
+                    }
+                }
+            }
+        }
+        self.published = published;
+    }
+
+    fn steady_ports(
+        &mut self,
+        view: &View,
+        cloud: &mut Cloud,
+        now: Timestamp,
+        found: &mut Vec<String>,
+    ) {
+        for ps in &view.pool_services {
+            for address in addresses(ps) {
+                for (protocol, port) in &self.steady {
+                    let flow = flow(address, *protocol, *port);
+                    match cloud.connect(&flow, now) {
+                        Ok(backend) => cloud.disconnect(&backend),
+                        Err(refused) => found.push(format!(
+                            "S6: {address}:{port}/{protocol} does not serve any more: {refused}"
+                        )),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn flow(address: Ipv4Addr, protocol: Protocol, port: u16) -> Flow {
+    Flow {
+        address,
+        port,
+        protocol,
+        source: SocketAddr::from(([203, 0, 113, 7], 40_000)),
+    }
+}
+
+/// Whether a connection to an address ends at a node that may take it.
+fn reaches(
+    view: &View,
+    cloud: &mut Cloud,
+    service: &Value,
+    address: Ipv4Addr,
+    (protocol, port): (Protocol, u16),
+    now: Timestamp,
+) -> Result<(), String> {
+    let backend = cloud
+        .connect(&flow(address, protocol, port), now)
+        .map_err(|refused| refused.to_string())?;
+    cloud.disconnect(&backend);
+    let with_pods = nodes_with_ready_pods(view, service);
+    if service["spec"]["externalTrafficPolicy"] != "Local" {
+        let reason = "no pod is ready".to_owned();
+        return (!with_pods.is_empty()).then_some(()).ok_or(reason);
+    }
+    let node = view
+        .nodes
+        .iter()
+        .find(|node| label(node, keys::ENS_INSTANCE_ID) == Some(&backend.server_id))
+        .map(name);
+    match node {
+        Some(node) if with_pods.contains(node) => Ok(()),
+        _ => Err(format!("{} has no ready pod", backend.server_id)),
+    }
+}
+
+/// Whether the status says that a port is not served.
+fn is_refused(ps: &Value, (protocol, port): (Protocol, u16)) -> bool {
+    items(&ps["status"]["loadBalancer"]["ingress"])
+        .flat_map(|ingress| items(&ingress["ports"]))
+        .any(|entry| {
+            entry["port"] == port
+                && entry["protocol"].as_str().map(str::to_lowercase).as_deref()
+                    == Some(protocol.as_str())
+                && entry["error"].is_string()
+        })
+}
+
+fn service_of<'a>(view: &'a View, ps: &Value) -> Option<&'a Value> {
+    let service = label(ps, keys::SERVICE_NAME)?;
+    view.services
+        .iter()
+        .find(|s| name(s) == service && namespace(s) == namespace(ps))
+}
+
+fn uid(object: &Value) -> String {
+    object["metadata"]["uid"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn has_finalizer(object: &Value, finalizer: &str) -> bool {
+    items(&object["metadata"]["finalizers"]).any(|f| f == finalizer)
+}
+
+/// Ids that a PoolService has to release before it goes.
+fn owned(ps: &Value) -> Vec<String> {
+    let effective = |key: &str| super::annotation(ps, key);
+    if effective("ecm.alibabacloud.com/deletion-policy") == Some("retain") {
+        return Vec::new();
+    }
+    let ledger = ledger(ps);
+    [&ledger["loadBalancer"], &ledger["eip"]]
+        .into_iter()
+        .filter(|record| record["owner"] != "user")
+        .filter_map(|record| record["id"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// What controllers have put on load balancers of a person's: server ids by load balancer.
+fn ours_on_users(view: &View) -> BTreeMap<String, BTreeSet<String>> {
+    let mut ours: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for ps in &view.pool_services {
+        let ledger = ledger(ps);
+        if let Some(id) = ledger["loadBalancer"]["id"].as_str() {
+            let servers = items(&ledger["backends"]).filter_map(Value::as_str);
+            let entry = ours.entry(id.to_owned()).or_default();
+            entry.extend(servers.map(str::to_owned));
+        }
+    }
+    ours
+}
+
+/// What a person has on a load balancer.
+#[derive(Debug, Clone, PartialEq)]
+struct Foreign {
+    attributes: Value,
+    /// By what they are called, whole.
+    things: BTreeMap<String, Value>,
+}
+
+impl Foreign {
+    /// All but what bears our description or is in a ledger.
+    fn of(lb: &LoadBalancer, ours: &BTreeMap<String, BTreeSet<String>>) -> Self {
+        let is_ours = |server: &str| ours.get(&lb.id).is_some_and(|ids| ids.contains(server));
+        let all = Self::whole(lb);
+        let things = all.things.into_iter().filter(|(_, thing)| {
+            let described = thing["settings"]["Description"].as_str();
+            let server = thing["server_id"].as_str();
+            !described.is_some_and(|text| text.starts_with("k8s/")) && !server.is_some_and(is_ours)
+        });
+        Self {
+            things: things.collect(),
+            ..all
+        }
+    }
+
+    fn whole(lb: &LoadBalancer) -> Self {
+        let listeners = lb.listeners.values().map(|listener| {
+            let key = format!("listener {}/{}", listener.port, listener.protocol);
+            (key, json!(listener))
+        });
+        let backends = lb
+            .backends
+            .iter()
+            .map(|server| (format!("backend {}", server.server_id), json!(server)));
+        Self {
+            attributes: json!([lb.name, lb.spec, lb.active, lb.life == Life::Ready]),
+            things: listeners.chain(backends).collect(),
+        }
+    }
+
+    /// What is not any more as it was. Things of ours may have come; these have to have stayed.
+    fn differences(&self, id: &str, now: Option<&LoadBalancer>) -> Vec<String> {
+        let Some(now) = now.map(Self::whole) else {
+            return vec![format!("S2: {id}, a person's, is gone")];
+        };
+        let mut found = Vec::new();
+        if self.attributes != now.attributes {
+            found.push(format!(
+                "S2: {id}, a person's, was {} and is {}",
+                self.attributes, now.attributes
+            ));
+        }
+        for (key, before) in &self.things {
+            match now.things.get(key) {
+                Some(after) if after == before => {}
+                Some(after) => found.push(format!(
+                    "S2: {key} of {id}, a person's, was {before} and is {after}"
+                )),
+                None => found.push(format!("S2: {key} of {id}, a person's, is gone")),
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,290 @@
+//! Scenarios: steps that people and machines take, one after the other.
+
+use std::fmt;
+use std::time::Duration;
+
+use ens_sim::cloud::{InstanceStatus, Protocol};
+use serde_json::{Value, json};
+use thiserror::Error;
+use tokio::time::sleep;
+
+use crate::invariants::{Expect, drift_calls, settled};
+use crate::sandbox::instance_of;
+use crate::transcript::Transcript;
+use crate::trouble::Trouble;
+use crate::world::{Config, World, WorldError};
+
+pub mod guide;
+
+/// How long things may take to settle. An ambiguous create alone may take 15 minutes
+/// (behaviour 5.5), and a refusal is looked at again after five (behaviour 11.1).
+const PATIENCE: Duration = Duration::from_secs(45 * 60);
+
+/// For how long nothing may be written after things have settled: four rounds of drift checks.
+const QUIET: Duration = Duration::from_secs(20 * 60);
+
+/// How often drift is looked for, in seconds; the default of the controllers.
+const DRIFT_INTERVAL: u64 = 300;
+
+/// A sequence of steps in a world.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Its name on command lines.
+    pub name: String,
+    /// The world that it happens in.
+    pub config: Config,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Somebody creates an object, or merges fields into it.
+    Apply(Value),
+    /// Somebody deletes an object.
+    Delete {
+        /// `apiVersion` of the object.
+        api_version: &'static str,
+        /// Its kind.
+        kind: &'static str,
+        /// Its name; namespaced kinds are in `default`.
+        name: String,
+    },
+    /// A node's `Ready` condition changes.
+    NodeReady(String, &'static str),
+    /// A person does something in the cloud's console.
+    Console(Console),
+    /// The controller process dies and comes back.
+    Kill,
+    /// The controller process ends in order, and another one starts.
+    Restart,
+    /// Time passes.
+    Pass(Duration),
+    /// Everything comes to be as it should.
+    Settle(Expect),
+    /// Nothing is written for a while.
+    Quiet,
+    /// From here on a port has to serve without a break.
+    KeepServing(Protocol, u16),
+    /// A port may stop serving.
+    Release(Protocol, u16),
+}
+
+/// What a person does in the cloud's console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Console {
+    /// Takes away the load balancer of a PoolService.
+    RemoveLoadBalancer(String),
+    /// Takes away the EIP of a PoolService.
+    RemoveEip(String),
+    /// Stops or starts the instance of a node.
+    SetInstance(String, bool),
+}
+
+/// What came of a run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Everything that happened.
+    pub transcript: Transcript,
+    /// How many external calls there were.
+    pub calls: u64,
+    /// The virtual time that passed.
+    pub took: Duration,
+}
+
+/// A scenario that is not one: a step was refused.
+#[derive(Debug, Error)]
+pub enum ScenarioError {
+    /// The world could not be made, or refused a step.
+    #[error(transparent)]
+    World(#[from] WorldError),
+}
+
+impl Run {
+    /// What did not hold.
+    pub fn violations(&self) -> Vec<String> {
+        self.transcript.violations()
+    }
+}
+
+impl Scenario {
+    /// Plays the scenario. It ends at the first step that does not come out.
+    ///
+    /// Must be called inside a runtime of one thread with paused time; [`crate::sweep::play`] does
+    /// that.
+    ///
+    /// # Errors
+    /// When a step is refused, which is a mistake of the scenario.
+    pub async fn play(&self, seed: u64, troubles: &[(u64, Trouble)]) -> Result<Run, ScenarioError> {
+        let world = World::without_controllers(self.config.clone(), seed)?;
+        for (call, trouble) in troubles {
+            world.plan(*call, *trouble);
+        }
+        world.start_process();
+        for step in &self.steps {
+            world.step(step.to_string());
+            if !take(&world, step).await? {
+                break;
+            }
+        }
+        Ok(Run {
+            transcript: world.transcript(),
+            calls: world.calls(),
+            took: world.clock().elapsed(),
+        })
+    }
+}
+
+/// Takes a step; says whether it came out.
+async fn take(world: &World, step: &Step) -> Result<bool, WorldError> {
+    match step {
+        Step::Apply(object) => world.apply(object.clone())?,
+        Step::Delete {
+            api_version,
+            kind,
+            name,
+        } => world.delete(api_version, kind, namespace_of(kind), name),
+        Step::NodeReady(node, status) => world.set_node_ready(node, status)?,
+        Step::Console(act) => console(world, act),
+        Step::Kill => {
+            world.kill();
+            sleep(Duration::from_secs(5)).await;
+            world.start_process();
+        }
+        Step::Restart => world.restart().await,
+        Step::Pass(time) => sleep(*time).await,
+        Step::Settle(expect) => return Ok(settle(world, *expect).await),
+        Step::Quiet => return Ok(quiet(world).await),
+        Step::KeepServing(protocol, port) => {
+            world.watch_for(|monitor| monitor.keep_serving(*protocol, *port));
+        }
+        Step::Release(protocol, port) => {
+            world.watch_for(|monitor| monitor.release(*protocol, *port));
+        }
+    }
+    Ok(true)
+}
+
+fn namespace_of(kind: &str) -> &'static str {
+    match kind {
+        "Node" | "NodePool" | "Namespace" => "",
+        _ => "default",
+    }
+}
+
+fn console(world: &World, act: &Console) {
+    let id_of = |name: &str, record: &str| {
+        let view = world.view();
+        let ps = view
+            .pool_services
+            .iter()
+            .find(|ps| ps["metadata"]["name"] == name)?;
+        let ledger = ps["metadata"]["annotations"][poolservice_api::keys::LEDGER].as_str()?;
+        let ledger: Value = serde_json::from_str(ledger).ok()?;
+        Some(ledger[record]["id"].as_str()?.to_owned())
+    };
+    let vanish = |id: Option<String>| {
+        if let Some(id) = id {
+            let now = world.clock().now().as_millisecond();
+            world.cloud(|cloud| cloud.vanish(&id, ens_sim::Timestamp(now)));
+        }
+    };
+    match act {
+        Console::RemoveLoadBalancer(ps) => vanish(id_of(ps, "loadBalancer")),
+        Console::RemoveEip(ps) => vanish(id_of(ps, "eip")),
+        Console::SetInstance(node, runs) => {
+            let status = if *runs {
+                InstanceStatus::Running
+            } else {
+                InstanceStatus::Stopped
+            };
+            world.cloud(|cloud| cloud.set_instance_status(&instance_of(node), status));
+        }
+    }
+}
+
+/// Waits until everything is as it should be.
+async fn settle(world: &World, expect: Expect) -> bool {
+    let begun = world.clock().elapsed();
+    let mut seen = None;
+    let mut wrong = Vec::new();
+    loop {
+        let stamp = world.stamp();
+        if seen != Some(stamp) {
+            seen = Some(stamp);
+            let view = world.view();
+            wrong = world.cloud(|cloud| settled(&view, cloud, expect));
+            if wrong.is_empty() {
+                return true;
+            }
+        }
+        if world.clock().elapsed().saturating_sub(begun) > PATIENCE {
+            break;
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+    for text in wrong {
+        world.violation(text);
+    }
+    false
+}
+
+/// Watches that nothing is written, and that little is read.
+async fn quiet(world: &World) -> bool {
+    // What was under way, such as events and a last look, may end.
+    sleep(Duration::from_secs(90)).await;
+    let (calls, writes) = (world.cloud(|cloud| cloud.journal().total()), world.writes());
+    sleep(QUIET).await;
+    let written = world.writes() - writes;
+    if written > 0 {
+        world.violation(format!("Q3: {written} writes although nothing changed"));
+    }
+    let read = world.cloud(|cloud| cloud.journal().total()) - calls;
+    let bound = world.cloud(|cloud| {
+        let snapshot = cloud.snapshot();
+        let regions = world_regions(&snapshot);
+        drift_calls(&snapshot, regions, QUIET.as_secs(), DRIFT_INTERVAL)
+    });
+    if usize::try_from(read).unwrap_or(usize::MAX) > bound {
+        world.violation(format!(
+            "Q4: {read} calls of the cloud although nothing changed, at most {bound} are due"
+        ));
+    }
+    written == 0
+}
+
+fn world_regions(snapshot: &ens_sim::cloud::Snapshot) -> usize {
+    let regions: std::collections::BTreeSet<&str> = snapshot
+        .networks
+        .iter()
+        .map(|network| network.region.as_str())
+        .collect();
+    regions.len()
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Apply(object) => write!(
+                f,
+                "apply {} {}: {}",
+                object["kind"].as_str().unwrap_or_default(),
+                object["metadata"]["name"].as_str().unwrap_or_default(),
+                json!({ "metadata": object["metadata"], "spec": object["spec"] })
+            ),
+            Self::Delete { kind, name, .. } => write!(f, "delete {kind} {name}"),
+            Self::NodeReady(node, status) => write!(f, "node {node} Ready={status}"),
+            Self::Console(act) => write!(f, "console: {act:?}"),
+            Self::Kill => f.write_str("kill the controller"),
+            Self::Restart => f.write_str("restart the controller"),
+            Self::Pass(time) => write!(f, "{} s pass", time.as_secs()),
+            Self::Settle(expect) => write!(f, "settle: {expect:?}"),
+            Self::Quiet => f.write_str("quiet"),
+            Self::KeepServing(protocol, port) => {
+                write!(f, "{port}/{protocol} has to go on serving")
+            }
+            Self::Release(protocol, port) => write!(f, "{port}/{protocol} may stop serving"),
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! A cluster, a cloud and the controllers in one thread, on paused time, without sockets.
+//!
+//! The controllers run as they do in production, through [`ecm_reconciler::Controllers`]; what is
+//! played is all that they talk to. The same seed gives the same run, call by call.
+
+mod clock;
+mod process;
+mod topology;
+mod view;
+mod wire;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ens_sim::cloud::{Cloud, Fault, FaultPlan, FaultRule, Latency, RateLimits, Switches, When};
+use ens_sim::wire::Gateway;
+use kube_sim::{Cluster, Status};
+use serde_json::{Value, json};
+use thiserror::Error;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::invariants::Monitor;
+use crate::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET};
+use crate::transcript::{Call, Transcript, What};
+use crate::trouble::Trouble;
+pub use clock::Clock;
+use process::Process;
+pub use topology::{Pool, Topology, ready};
+pub use view::View;
+use wire::Wire;
+
+/// How a world is made.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Pools and nodes.
+    pub topology: Topology,
+    /// How long the cloud takes.
+    pub latency: Latency,
+    /// The open questions about the cloud.
+    pub switches: Switches,
+    /// Whether the cloud enforces the published rates.
+    pub rate_limits: RateLimits,
+    /// Whether the controllers keep to half of the published rates, as `ecm run` does.
+    pub local_rate_limit: bool,
+    /// Longest time on the way to the cloud, and back.
+    pub cloud_delay: Duration,
+    /// Longest time on the way to the API server, and back.
+    pub cluster_delay: Duration,
+    /// How long a process that died stays away.
+    pub restart_after: Duration,
+    /// Whether the controllers of the control plane (pods, endpoints, garbage) are played.
+    pub play: bool,
+    /// Whether S1 to S6 are looked at after every write.
+    pub check_always: bool,
+    /// Whether the cloud keeps its past, for stale reads.
+    pub keep_past: bool,
+    /// Hears of every call.
+    pub trace: Option<fn(&Call)>,
+}
+
+impl Default for Config {
+    /// The guide's pools, a cloud of the speed of a real one, everything looked at.
+    fn default() -> Self {
+        Self {
+            topology: Topology::guide(),
+            latency: Latency::real(),
+            switches: Switches::default(),
+            rate_limits: RateLimits::Published,
+            local_rate_limit: true,
+            cloud_delay: Duration::from_millis(40),
+            cluster_delay: Duration::from_millis(4),
+            restart_after: Duration::from_secs(5),
+            play: true,
+            check_always: true,
+            keep_past: false,
+            trace: None,
+        }
+    }
+}
+
+/// Why a world was not made.
+#[derive(Debug, Error)]
+pub enum WorldError {
+    /// The cloud cannot be built.
+    #[error("building the cloud")]
+    Cloud(#[from] ens_sim::cloud::WorldError),
+    /// A custom resource definition is not JSON; the types do not allow that.
+    #[error("encoding a custom resource definition")]
+    Encode(#[from] serde_json::Error),
+    /// The API server refused an object.
+    #[error("{what} was refused: {status}")]
+    Refused {
+        /// Which.
+        what: String,
+        /// What the API server said.
+        status: Status,
+    },
+}
+
+/// A world. Must be made and used inside a runtime of one thread with paused time.
+pub struct World {
+    wire: Arc<Wire>,
+    running: Arc<Mutex<Running>>,
+    supervisor: JoinHandle<()>,
+}
+
+/// The controller process that runs now.
+#[derive(Default)]
+struct Running {
+    number: u32,
+    process: Option<Arc<Process>>,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl World {
+    /// Makes a world and starts a controller process in it. `seed` decides every id, delay and
+    /// random number.
+    ///
+    /// # Errors
+    /// When the topology contradicts itself.
+    pub fn start(config: Config, seed: u64) -> Result<Self, WorldError> {
+        let world = Self::without_controllers(config, seed)?;
+        world.start_process();
+        Ok(world)
+    }
+
+    /// The same, with the controllers not started.
+    ///
+    /// # Errors
+    /// When the topology contradicts itself.
+    pub fn without_controllers(config: Config, seed: u64) -> Result<Self, WorldError> {
+        fastrand::seed(seed);
+        let clock = Clock::start();
+        let cluster = Cluster::builder()
+            .seed(seed)
+            .clock(kube_sim::Clock::new(move || clock.now()))
+            .start();
+        furnish(&cluster, &config.topology)?;
+        if config.play {
+            let _ = cluster.play();
+        }
+        let mut faults = FaultPlan::default();
+        if config.keep_past {
+            // A cloud keeps its past only where some rule may ask for it.
+            faults.rules.push(FaultRule {
+                action: Some("DescribeNothing".to_owned()),
+                when: When::Nth(u64::MAX),
+                fault: Fault::Stale(Duration::from_secs(30)),
+            });
+        }
+        let cloud = Cloud::new(
+            ens_sim::cloud::Config {
+                world: config.topology.cloud(),
+                latency: config.latency,
+                switches: config.switches,
+                rate_limits: config.rate_limits,
+                faults,
+                ..ens_sim::cloud::Config::default()
+            },
+            seed,
+        )?;
+        let mut gateway = Gateway::new(cloud);
+        gateway.add_key(ACCESS_KEY_ID, ACCESS_KEY_SECRET);
+        let wire = Arc::new(Wire::new(cluster, gateway, clock, config, seed));
+        let running = Arc::new(Mutex::new(Running::default()));
+        let supervisor = tokio::spawn(supervise(wire.clone(), running.clone()));
+        let world = Self {
+            wire,
+            running,
+            supervisor,
+        };
+        world.remember_foreign();
+        Ok(world)
+    }
+
+    /// What goes wrong with a call: the `call`th of the run, from 1.
+    pub fn plan(&self, call: u64, trouble: Trouble) {
+        self.wire.plan(call, trouble);
+    }
+
+    /// The time of this world.
+    pub fn clock(&self) -> Clock {
+        self.wire.clock()
+    }
+
+    /// The cluster, for what people do in it.
+    pub fn cluster(&self) -> &Cluster {
+        &self.wire.cluster
+    }
+
+    /// The cloud, as it is now, for what people do in it.
+    pub fn cloud<R>(&self, change: impl FnOnce(&mut Cloud) -> R) -> R {
+        self.wire.cloud(change)
+    }
+
+    /// Cluster and cloud as they are now.
+    pub fn view(&self) -> View {
+        self.wire.view()
+    }
+
+    /// What happened so far.
+    pub fn transcript(&self) -> Transcript {
+        self.wire.transcript()
+    }
+
+    /// How many external calls there were so far, watches left aside.
+    pub fn calls(&self) -> u64 {
+        self.wire.calls()
+    }
+
+    /// How many of them changed something.
+    pub fn writes(&self) -> u64 {
+        self.wire.writes()
+    }
+
+    /// Writes a step of a scenario down, and looks at the invariants.
+    pub fn step(&self, text: impl Into<String>) {
+        self.wire.note(What::Step(text.into()));
+        self.wire.check();
+    }
+
+    /// Writes down what does not hold.
+    pub fn violation(&self, text: impl Into<String>) {
+        self.wire.note(What::Violation(text.into()));
+    }
+
+    /// Changes what the invariants watch for.
+    pub fn watch_for(&self, change: impl FnOnce(&mut Monitor)) {
+        self.wire.monitor(change);
+    }
+
+    /// What of a person's is in the cloud now has to stay as it is.
+    pub fn remember_foreign(&self) {
+        let view = self.view();
+        self.wire.monitor(|monitor| monitor.remember_foreign(&view));
+    }
+
+    /// Creates an object, or merges it into the one that exists.
+    ///
+    /// # Errors
+    /// As the API server answers.
+    pub fn apply(&self, object: Value) -> Result<(), WorldError> {
+        apply(&self.wire.cluster, object)
+    }
+
+    /// Deletes an object as `kubectl delete` does. One that is not there is fine.
+    pub fn delete(&self, api_version: &str, kind: &str, namespace: &str, name: &str) {
+        // What is gone already is what was wanted.
+        let _ = self.wire.cluster.delete(api_version, kind, namespace, name);
+    }
+
+    /// Sets the `Ready` condition of a node: `True`, `False` or `Unknown`.
+    ///
+    /// # Errors
+    /// As the API server answers.
+    pub fn set_node_ready(&self, node: &str, status: &str) -> Result<(), WorldError> {
+        self.apply(json!({
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": { "name": node },
+            "status": { "conditions": [ready(status)] },
+        }))
+    }
+
+    /// Ends the controller process at once, in the middle of whatever it does.
+    pub fn kill(&self) {
+        let mut running = lock(&self.running);
+        running.kill();
+    }
+
+    /// Asks the controller process to end, waits for that, and starts another one.
+    pub async fn restart(&self) {
+        self.stop().await;
+        self.start_process();
+    }
+
+    /// Asks the controller process to end, and waits for that.
+    pub async fn stop(&self) {
+        let task = {
+            let mut running = lock(&self.running);
+            running.stop.cancel();
+            running.task.take()
+        };
+        if let Some(task) = task {
+            // A process that was killed meanwhile has ended as well.
+            let _ = task.await;
+        }
+        lock(&self.running).process = None;
+    }
+
+    /// Starts a controller process where none runs.
+    pub fn start_process(&self) {
+        start(&self.wire, &self.running);
+    }
+
+    /// Takes the right to write to the cloud from the process that runs, or gives it back.
+    pub fn set_leads(&self, leads: bool) {
+        if let Some(process) = &lock(&self.running).process {
+            process.set_leads(leads);
+        }
+    }
+
+    /// Something that changes with everything that happens in the world.
+    pub fn stamp(&self) -> (u64, u64, usize) {
+        let (calls, pending) =
+            self.cloud(|cloud| (cloud.journal().total(), cloud.next_transition().is_some()));
+        (
+            self.wire.cluster.api().revision(),
+            calls,
+            usize::from(pending),
+        )
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.supervisor.abort();
+        lock(&self.running).kill();
+    }
+}
+
+impl Running {
+    fn kill(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.die();
+        }
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+}
+
+/// Starts a process anew where one has died, as a kubelet does.
+async fn supervise(wire: Arc<Wire>, running: Arc<Mutex<Running>>) {
+    loop {
+        wire.killed.notified().await;
+        lock(&running).kill();
+        sleep(wire.config().restart_after).await;
+        start(&wire, &running);
+    }
+}
+
+fn start(wire: &Arc<Wire>, running: &Mutex<Running>) {
+    let mut running = lock(running);
+    if running.process.is_some() {
+        return;
+    }
+    running.number += 1;
+    let process = Arc::new(Process::new(running.number));
+    let stop = CancellationToken::new();
+    running.process = Some(process.clone());
+    running.stop = stop.clone();
+    wire.note(What::Note(format!("process {} starts", process.number)));
+    let wire = wire.clone();
+    running.task = Some(tokio::spawn(async move {
+        let number = process.number;
+        if let Err(error) = process::run(wire.clone(), process.clone(), stop).await {
+            wire.note(What::Note(format!("process {number} ends: {error}")));
+            wire.killed.notify_one();
+        }
+    }));
+}
+
+fn furnish(cluster: &Cluster, topology: &Topology) -> Result<(), WorldError> {
+    let crds = [
+        poolservice_api::pool_service_crd(),
+        poolservice_api::node_pool_crd(),
+    ];
+    for crd in &crds {
+        apply(cluster, serde_json::to_value(crd)?)?;
+    }
+    topology
+        .objects()
+        .into_iter()
+        .try_for_each(|object| apply(cluster, object))
+}
+
+fn apply(cluster: &Cluster, object: Value) -> Result<(), WorldError> {
+    let what = format!("{} {}", object["kind"], object["metadata"]["name"]);
+    cluster
+        .apply(object)
+        .map(|_| ())
+        .map_err(|status| WorldError::Refused { what, status })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

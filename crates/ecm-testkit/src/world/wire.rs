@@ -1,0 +1,437 @@
+//! The way from a controller process to the cloud and to the API server, without sockets. Every
+//! call passes here: it is counted, delayed a little, hit by what the run has planned for it,
+//! written down, and followed by a look at the invariants.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use ens_openapi::transport::{Transport, TransportError};
+use ens_sim::cloud::{Cloud, Delivery, FaultPlan};
+use ens_sim::wire::Gateway;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use kube_sim::{ApiService, Cluster, ResponseBody};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::clock::Clock;
+use super::process::Process;
+use super::{Config, View};
+use crate::invariants::Monitor;
+use crate::transcript::{Call, Entry, Side, Transcript, What};
+use crate::trouble::Trouble;
+
+/// An error of a face, as the clients take it.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Everything outside of the controller processes.
+pub(crate) struct Wire {
+    pub(super) cluster: Cluster,
+    gateway: Mutex<Gateway>,
+    clock: Clock,
+    config: Config,
+    random: Mutex<fastrand::Rng>,
+    book: Mutex<Book>,
+    /// Told when a planned end of a process has come.
+    pub(super) killed: Notify,
+}
+
+/// What has happened and what shall.
+#[derive(Default)]
+struct Book {
+    calls: u64,
+    writes: u64,
+    transcript: Transcript,
+    plan: BTreeMap<u64, Trouble>,
+    monitor: Monitor,
+}
+
+impl Wire {
+    pub(super) fn new(
+        cluster: Cluster,
+        gateway: Gateway,
+        clock: Clock,
+        config: Config,
+        seed: u64,
+    ) -> Self {
+        Self {
+            cluster,
+            gateway: Mutex::new(gateway),
+            clock,
+            config,
+            random: Mutex::new(fastrand::Rng::with_seed(seed)),
+            book: Mutex::default(),
+            killed: Notify::new(),
+        }
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) fn random(&self) -> u64 {
+        lock(&self.random).u64(..)
+    }
+
+    pub(super) fn plan(&self, call: u64, trouble: Trouble) {
+        lock(&self.book).plan.insert(call, trouble);
+    }
+
+    pub(super) fn monitor<R>(&self, change: impl FnOnce(&mut Monitor) -> R) -> R {
+        change(&mut lock(&self.book).monitor)
+    }
+
+    pub(super) fn calls(&self) -> u64 {
+        lock(&self.book).calls
+    }
+
+    /// How many calls that change something were answered well.
+    pub(super) fn writes(&self) -> u64 {
+        lock(&self.book).writes
+    }
+
+    pub(super) fn transcript(&self) -> Transcript {
+        lock(&self.book).transcript.clone()
+    }
+
+    /// The cloud as it is now.
+    pub(super) fn cloud<R>(&self, look: impl FnOnce(&mut Cloud) -> R) -> R {
+        let mut gateway = lock(&self.gateway);
+        gateway.cloud_mut().settle(self.clock.cloud());
+        look(gateway.cloud_mut())
+    }
+
+    pub(super) fn view(&self) -> View {
+        let cloud = self.cloud(|cloud| cloud.snapshot());
+        View::new(&self.cluster, cloud)
+    }
+
+    pub(super) fn note(&self, what: What) {
+        let at = self.clock.elapsed();
+        lock(&self.book).transcript.entries.push(Entry { at, what });
+    }
+
+    /// Looks whether the invariants that hold at every instant do.
+    pub(super) fn check(&self) {
+        if !self.config.check_always {
+            return;
+        }
+        let view = self.view();
+        let violations = self.cloud(|cloud| {
+            let now = self.clock.cloud();
+            lock(&self.book).monitor.look(&view, cloud, now)
+        });
+        for text in violations {
+            self.note(What::Violation(text));
+        }
+    }
+
+    /// A small delay, as every way has one: it lets calls overtake each other.
+    async fn delay(&self, longest: Duration) {
+        let part = lock(&self.random).f64();
+        sleep(longest.mul_f64(part)).await;
+    }
+
+    /// Counts a call that has arrived, and says what goes wrong with it.
+    fn arrive(&self) -> (u64, Option<Trouble>) {
+        let mut book = lock(&self.book);
+        book.calls += 1;
+        let number = book.calls;
+        (number, book.plan.remove(&number))
+    }
+
+    fn kill(&self, process: &Process, when: &str, number: u64) {
+        process.die();
+        let text = format!("process {} dies {when} call {number}", process.number);
+        self.note(What::Note(text));
+        self.killed.notify_one();
+    }
+
+    /// Writes a call down and looks at what it did.
+    fn record(&self, call: Call, has_succeeded: bool) {
+        let is_write = call.is_write;
+        if let Some(line) = self.config.trace {
+            line(&call);
+        }
+        self.note(What::Call(call));
+        if is_write {
+            if has_succeeded {
+                lock(&self.book).writes += 1;
+            }
+            self.check();
+        }
+    }
+}
+
+/// A dead process hears nothing any more.
+async fn silence<T>() -> T {
+    std::future::pending().await
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The cloud as a process reaches it.
+#[derive(Clone)]
+pub(super) struct CloudFace {
+    wire: Arc<Wire>,
+    process: Arc<Process>,
+}
+
+impl CloudFace {
+    pub(super) fn new(wire: Arc<Wire>, process: Arc<Process>) -> Self {
+        Self { wire, process }
+    }
+}
+
+impl fmt::Debug for CloudFace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloudFace").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Transport for CloudFace {
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let (wire, process) = (&self.wire, &self.process);
+        wire.delay(wire.config.cloud_delay).await;
+        if process.is_dead() {
+            return silence().await;
+        }
+        let (number, trouble) = wire.arrive();
+        if trouble == Some(Trouble::KillBefore) {
+            wire.kill(process, "before", number);
+            return silence().await;
+        }
+        let action = request
+            .headers()
+            .get("x-acs-action")
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
+        let reply = {
+            let mut gateway = lock(&wire.gateway);
+            if let Some(fault) = trouble.and_then(Trouble::fault) {
+                let nth = gateway.cloud().journal().count(&action) + 1;
+                let faults = &mut gateway.cloud_mut().config_mut().faults;
+                *faults = std::mem::take(faults).at(&action, nth, fault);
+            }
+            gateway.answer(&request, wire.clock.cloud())
+        };
+        let (detail, code) = wire.cloud(|cloud| {
+            let call = cloud.journal().calls.last();
+            call.filter(|call| call.action == action)
+                .map_or_else(Default::default, |call| {
+                    (format!("{:?}", call.params), call.code.clone())
+                })
+        });
+        if let Some(trouble) = trouble {
+            wire.note(What::Note(format!("call {number}: {trouble}")));
+        }
+        let status = reply.response.status();
+        let is_write = !action.starts_with("Describe");
+        if is_write && !process.leads() {
+            let text = format!(
+                "S3: process {} does not lead and sent {action}",
+                process.number
+            );
+            wire.note(What::Violation(text));
+        }
+        wire.record(
+            Call {
+                number,
+                process: process.number,
+                side: Side::Cloud,
+                verb: action,
+                detail,
+                is_write,
+                answer: match code {
+                    Some(code) => format!("{} {code}", status.as_u16()),
+                    None => status.as_u16().to_string(),
+                },
+            },
+            status.is_success(),
+        );
+        if trouble == Some(Trouble::KillAfter) {
+            wire.kill(process, "after", number);
+            return silence().await;
+        }
+        match reply.delivery {
+            Delivery::Now => wire.delay(wire.config.cloud_delay).await,
+            Delivery::After(wait) => sleep(wait).await,
+            Delivery::Lost => {
+                sleep(Duration::from_secs(1)).await;
+                return Err(TransportError::Exchange("the connection broke".into()));
+            }
+        }
+        if process.is_dead() {
+            return silence().await;
+        }
+        Ok(reply.response)
+    }
+}
+
+/// The API server as a process reaches it: the service of a `kube::Client`.
+#[derive(Clone)]
+pub(super) struct ClusterFace {
+    wire: Arc<Wire>,
+    process: Arc<Process>,
+    server: ApiService,
+}
+
+impl ClusterFace {
+    pub(super) fn new(wire: Arc<Wire>, process: Arc<Process>) -> Self {
+        let server = wire.cluster.service();
+        Self {
+            wire,
+            process,
+            server,
+        }
+    }
+
+    async fn answer(
+        mut self,
+        request: Request<kube::client::Body>,
+    ) -> Result<Response<ResponseBody>, BoxError> {
+        use tower::Service as _;
+        let (wire, process) = (&self.wire, &self.process);
+        let (head, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let query = head.uri.query().unwrap_or_default();
+        let is_watch = query.contains("watch=true");
+        let mut detail = head.uri.path().to_owned();
+        let verb = head.method.to_string();
+        let fault_verb = verb_of(&verb, &detail);
+        let resource = resource_of(&detail);
+        if !body.is_empty() {
+            detail.push(' ');
+            detail.push_str(&String::from_utf8_lossy(&body));
+        }
+        let request = Request::from_parts(head, Full::new(body));
+        wire.delay(wire.config.cluster_delay).await;
+        if process.is_dead() {
+            return silence().await;
+        }
+        if is_watch {
+            let answer = self.server.call(request).await?;
+            return Ok(answer);
+        }
+        let (number, trouble) = wire.arrive();
+        if trouble == Some(Trouble::KillBefore) {
+            wire.kill(process, "before", number);
+            return silence().await;
+        }
+        if let Some(fault) = trouble.and_then(Trouble::cluster_fault) {
+            let faults = wire.cluster.faults();
+            let nth = faults.seen(&fault_verb, &resource) + 1;
+            faults.inject(&fault_verb, &resource, nth, fault);
+            wire.note(What::Note(format!(
+                "call {number}: {}",
+                trouble.map_or_else(String::new, |trouble| trouble.to_string())
+            )));
+        }
+        let answer = self.server.call(request).await;
+        let (text, has_succeeded) = match &answer {
+            Ok(answer) => (
+                answer.status().as_u16().to_string(),
+                answer.status().is_success(),
+            ),
+            Err(error) => (error.to_string(), false),
+        };
+        wire.record(
+            Call {
+                number,
+                process: process.number,
+                side: Side::Cluster,
+                is_write: verb != "GET",
+                verb,
+                detail,
+                answer: text,
+            },
+            has_succeeded,
+        );
+        if trouble == Some(Trouble::KillAfter) {
+            wire.kill(process, "after", number);
+            return silence().await;
+        }
+        wire.delay(wire.config.cluster_delay).await;
+        if process.is_dead() {
+            return silence().await;
+        }
+        Ok(answer?)
+    }
+}
+
+impl tower::Service<Request<kube::client::Body>> for ClusterFace {
+    type Response = Response<ResponseBody>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<kube::client::Body>) -> Self::Future {
+        Box::pin(self.clone().answer(request))
+    }
+}
+
+/// `services/status`, `poolservices.network.openyurt.io`: as the faults of the API server name
+/// what is called.
+fn resource_of(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let (group, mut rest) = match parts.as_slice() {
+        ["api", _, rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        _ => return String::new(),
+    };
+    if let ["namespaces", _, deeper @ ..] = rest
+        && !deeper.is_empty()
+    {
+        rest = deeper;
+    }
+    let mut name = rest.first().copied().unwrap_or_default().to_owned();
+    if !group.is_empty() {
+        name = format!("{name}.{group}");
+    }
+    match rest.get(2) {
+        Some(subresource) => format!("{name}/{subresource}"),
+        None => name,
+    }
+}
+
+/// The verb of a request that is no watch, as RBAC calls it.
+fn verb_of(method: &str, path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let rest = match parts.as_slice() {
+        ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
+        _ => &[],
+    };
+    let is_named = match rest {
+        ["namespaces", _] => true,
+        ["namespaces", _, rest @ ..] => rest.len() > 1,
+        rest => rest.len() > 1,
+    };
+    let verb = match (method, is_named) {
+        ("GET", true) => "get",
+        ("GET", false) => "list",
+        ("POST", _) => "create",
+        ("PUT", _) => "update",
+        ("PATCH", _) => "patch",
+        ("DELETE", true) => "delete",
+        _ => "deletecollection",
+    };
+    verb.to_owned()
+}
