@@ -186,8 +186,8 @@ fn console(world: &World, act: &Console) {
     };
     let vanish = |id: Option<String>| {
         if let Some(id) = id {
-            let now = world.clock().now().as_millisecond();
-            world.cloud(|cloud| cloud.vanish(&id, ens_sim::Timestamp(now)));
+            let now = world.clock().cloud();
+            world.cloud(|cloud| cloud.vanish(&id, now));
         }
     };
     match act {
@@ -204,8 +204,9 @@ fn console(world: &World, act: &Console) {
     }
 }
 
-/// Waits until everything is as it should be.
-async fn settle(world: &World, expect: Expect) -> bool {
+/// Waits until everything is as it should be, at most 45 minutes; says whether it came to be. What
+/// does not hold then stands in the transcript.
+pub async fn settle(world: &World, expect: Expect) -> bool {
     let begun = world.clock().elapsed();
     let mut seen = None;
     let mut wrong = Vec::new();
@@ -230,12 +231,24 @@ async fn settle(world: &World, expect: Expect) -> bool {
     false
 }
 
-/// Watches that nothing is written, and that little is read.
-async fn quiet(world: &World) -> bool {
-    // What was under way, such as events and a last look, may end.
-    sleep(Duration::from_secs(90)).await;
-    let (calls, writes) = (world.cloud(|cloud| cloud.journal().total()), world.writes());
-    sleep(QUIET).await;
+/// Watches for 20 minutes that nothing is written and that little is read; says whether that held.
+/// What does not hold stands in the transcript.
+pub async fn quiet(world: &World) -> bool {
+    let (mut calls, mut writes);
+    loop {
+        // What was under way, such as events and a last look, may end.
+        sleep(Duration::from_secs(90)).await;
+        let troubles = world.troubles();
+        (calls, writes) = (world.cloud(|cloud| cloud.journal().total()), world.writes());
+        sleep(QUIET).await;
+        // What goes wrong meanwhile is told on conditions, and told again when it is over.
+        if world.troubles() == troubles {
+            break;
+        }
+        if !settle(world, Expect::Explained).await {
+            return false;
+        }
+    }
     let written = world.writes() - writes;
     if written > 0 {
         world.violation(format!("Q3: {written} writes although nothing changed"));
@@ -251,7 +264,7 @@ async fn quiet(world: &World) -> bool {
             "Q4: {read} calls of the cloud although nothing changed, at most {bound} are due"
         ));
     }
-    written == 0
+    written == 0 && usize::try_from(read).is_ok_and(|read| read <= bound)
 }
 
 fn world_regions(snapshot: &ens_sim::cloud::Snapshot) -> usize {

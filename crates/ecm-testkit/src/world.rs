@@ -56,6 +56,9 @@ pub struct Config {
     pub check_always: bool,
     /// Whether the cloud keeps its past, for stale reads.
     pub keep_past: bool,
+    /// Whether a process hears that it does not lead. One that does not is a broken one: it shows
+    /// that its writes are noticed.
+    pub knows_whether_it_leads: bool,
     /// Hears of every call.
     pub trace: Option<fn(&Call)>,
 }
@@ -75,6 +78,7 @@ impl Default for Config {
             play: true,
             check_always: true,
             keep_past: false,
+            knows_whether_it_leads: true,
             trace: None,
         }
     }
@@ -204,6 +208,11 @@ impl World {
     /// What happened so far.
     pub fn transcript(&self) -> Transcript {
         self.wire.transcript()
+    }
+
+    /// How much has gone wrong so far, of what was planned.
+    pub fn troubles(&self) -> u64 {
+        self.wire.troubles()
     }
 
     /// How many external calls there were so far, watches left aside.

@@ -33,3 +33,40 @@ fn the_same_seed_gives_the_same_transcript() {
         assert!(one.transcript == other.transcript, "{}", scenario.name);
     }
 }
+
+/// Plays `kinds` at every call of the guide's scenarios. `ECM_SWEEP=full` plays all of them;
+/// otherwise every `stride`th, beginning with one that follows from the seed.
+fn sweep(seed: u64, stride: usize, kinds: fn(Trouble) -> bool) {
+    let stride = match std::env::var("ECM_SWEEP").as_deref() {
+        Ok("full") => 1,
+        _ => stride,
+    };
+    for scenario in guide::all() {
+        let all = sweep::cases(&scenario, seed, kinds).unwrap();
+        let cases: Vec<Case> = all.into_iter().step_by(stride).collect();
+        let failures = sweep::run(&scenario, &cases);
+        println!("{}: {} runs", scenario.name, cases.len());
+        assert!(
+            failures.is_empty(),
+            "{}",
+            sweep::report(&failures, cases.len())
+        );
+    }
+}
+
+#[test]
+fn a_process_may_die_before_and_after_every_call() {
+    sweep(1, 1, |trouble| {
+        matches!(trouble, Trouble::KillBefore | Trouble::KillAfter)
+    });
+}
+
+#[test]
+fn the_cloud_may_fail_in_every_way_at_every_call() {
+    sweep(2, 7, |trouble| matches!(trouble, Trouble::Cloud(_)));
+}
+
+#[test]
+fn the_api_server_may_fail_in_every_way_at_every_call() {
+    sweep(3, 3, |trouble| matches!(trouble, Trouble::Cluster(_)));
+}

@@ -35,7 +35,7 @@ impl Clock {
     }
 
     /// The same for the cloud.
-    pub(super) fn cloud(self) -> ens_sim::Timestamp {
+    pub fn cloud(self) -> ens_sim::Timestamp {
         ens_sim::Timestamp(EPOCH * 1000).after(self.elapsed())
     }
 

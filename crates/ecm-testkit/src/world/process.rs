@@ -79,8 +79,8 @@ pub(super) async fn run(
         "default".to_owned(),
     );
     let leadership = {
-        let process = process.clone();
-        Leadership::new(move || process.leads())
+        let (process, knows) = (process.clone(), wire.config().knows_whether_it_leads);
+        Leadership::new(move || process.leads() || !knows)
     };
     let random = {
         let wire = wire.clone();

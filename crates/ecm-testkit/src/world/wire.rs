@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use ens_openapi::transport::{Transport, TransportError};
-use ens_sim::cloud::{Cloud, Delivery, FaultPlan};
+use ens_sim::cloud::{Cloud, Delivery};
 use ens_sim::wire::Gateway;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
@@ -48,6 +48,7 @@ pub(crate) struct Wire {
 struct Book {
     calls: u64,
     writes: u64,
+    troubles: u64,
     transcript: Transcript,
     plan: BTreeMap<u64, Trouble>,
     monitor: Monitor,
@@ -101,6 +102,11 @@ impl Wire {
         lock(&self.book).writes
     }
 
+    /// How much of what was planned has gone wrong.
+    pub(super) fn troubles(&self) -> u64 {
+        lock(&self.book).troubles
+    }
+
     pub(super) fn transcript(&self) -> Transcript {
         lock(&self.book).transcript.clone()
     }
@@ -148,7 +154,9 @@ impl Wire {
         let mut book = lock(&self.book);
         book.calls += 1;
         let number = book.calls;
-        (number, book.plan.remove(&number))
+        let trouble = book.plan.remove(&number);
+        book.troubles += u64::from(trouble.is_some());
+        (number, trouble)
     }
 
     fn kill(&self, process: &Process, when: &str, number: u64) {

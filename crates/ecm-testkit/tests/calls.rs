@@ -1,0 +1,101 @@
+//! How many calls of the cloud a change costs.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ecm_testkit::invariants::Expect;
+use ecm_testkit::scenario::{guide, settle};
+use ecm_testkit::transcript::Side;
+use ecm_testkit::world::{Config, Topology, World};
+use serde_json::json;
+use tokio::time::sleep;
+
+/// Calls of the cloud from the `from`th entry of the transcript on, by action; refused ones aside.
+fn cloud_calls(world: &World, from: usize) -> BTreeMap<String, usize> {
+    let mut calls = BTreeMap::new();
+    let transcript = world.transcript();
+    let entries = &transcript.entries[from..];
+    for entry in entries {
+        if let ecm_testkit::transcript::What::Call(call) = &entry.what
+            && call.side == Side::Cloud
+            && call.answer == "200"
+        {
+            *calls.entry(call.verb.clone()).or_default() += 1;
+        }
+    }
+    calls
+}
+
+fn sum(calls: &BTreeMap<String, usize>, is_write: bool) -> usize {
+    let is_read = |action: &String| action.starts_with("Describe");
+    calls
+        .iter()
+        .filter(|(action, _)| is_read(action) != is_write)
+        .map(|(_, count)| count)
+        .sum()
+}
+
+fn one_pool(nodes: u8) -> Config {
+    Config {
+        topology: Topology::uniform(1, 1, nodes),
+        ..Config::default()
+    }
+}
+
+/// What one Service costs that gets a load balancer in one pool.
+async fn creation(nodes: u8, ports: &[(u16, u16)]) -> (World, BTreeMap<String, usize>) {
+    let world = World::start(one_pool(nodes), 1).unwrap();
+    world.apply(guide::daemon_set()).unwrap();
+    sleep(Duration::from_secs(1)).await;
+    world.apply(guide::service(json!({}), ports)).unwrap();
+    assert!(
+        settle(&world, Expect::Serving).await,
+        "{}",
+        world.transcript()
+    );
+    let calls = cloud_calls(&world, 0);
+    (world, calls)
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_load_balancer_costs_no_more_writes_than_it_has_parts() {
+    for (nodes, ports) in [
+        (1, &[(80, 80)][..]),
+        (45, &[(80, 80), (443, 80), (8080, 80)][..]),
+    ] {
+        let (_, calls) = creation(nodes, ports).await;
+        let bound = 3 + 2 * ports.len() + usize::from(nodes).div_ceil(20);
+        assert!(sum(&calls, true) <= bound, "more than {bound}: {calls:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_endpoint_that_moves_costs_two_writes_and_one_read() {
+    let (world, _) = creation(5, &[(80, 80)]).await;
+    world.set_node_ready("node-0-4", "False").unwrap();
+    assert!(settle(&world, Expect::Serving).await);
+    sleep(Duration::from_secs(30)).await;
+    let from = world.transcript().entries.len();
+    world.set_node_ready("node-0-4", "True").unwrap();
+    world.set_node_ready("node-0-0", "False").unwrap();
+    sleep(Duration::from_secs(30)).await;
+    assert!(settle(&world, Expect::Serving).await);
+    let calls = cloud_calls(&world, from);
+    assert!(sum(&calls, true) <= 2, "{calls:?}\n{}", world.transcript());
+    assert!(sum(&calls, false) <= 1, "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_changed_costs_two_lists_per_region_and_drift_round() {
+    let (world, _) = creation(3, &[(80, 80)]).await;
+    sleep(Duration::from_secs(60)).await;
+    let from = world.transcript().entries.len();
+    sleep(Duration::from_secs(3000)).await;
+    let calls = cloud_calls(&world, from);
+    assert_eq!(sum(&calls, true), 0, "{calls:?}");
+    // Rounds come after 225 to 300 s.
+    for list in ["DescribeLoadBalancers", "DescribeEnsEipAddresses"] {
+        assert!((10..=14).contains(&calls[list]), "{calls:?}");
+    }
+}
