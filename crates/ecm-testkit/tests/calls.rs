@@ -71,7 +71,7 @@ async fn one_load_balancer_costs_no_more_writes_than_it_has_parts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_endpoint_that_moves_costs_two_writes_and_one_read() {
+async fn one_endpoint_that_moves_costs_two_writes() {
     let (world, _) = creation(5, &[(80, 80)]).await;
     world.set_node_ready("node-0-4", "False").unwrap();
     assert!(settle(&world, Expect::Serving).await);
@@ -82,8 +82,7 @@ async fn one_endpoint_that_moves_costs_two_writes_and_one_read() {
     sleep(Duration::from_secs(30)).await;
     assert!(settle(&world, Expect::Serving).await);
     let calls = cloud_calls(&world, from);
-    assert!(sum(&calls, true) <= 2, "{calls:?}\n{}", world.transcript());
-    assert!(sum(&calls, false) <= 1, "{calls:?}");
+    assert!(sum(&calls, true) <= 2, "{calls:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -179,7 +179,8 @@ fn play(seed: u64) -> Result<(), String> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let result = runner.run(&history(), |(acts, troubles)| {
-        let run = sweep::play(&scenario(&acts), seed, &troubles).unwrap();
+        let run = sweep::play(&scenario(&acts), seed, &troubles)
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
         if std::env::var("ECM_HISTORY").is_ok() {
             println!("{}", run.transcript);
         }

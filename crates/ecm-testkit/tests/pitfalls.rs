@@ -1,5 +1,5 @@
-//! Mistakes that controllers of load balancers make, and that this one must not: numbered as in
-//! `docs/pitfalls.md`.
+//! Mistakes that controllers of load balancers make, and that this one must not. The numbers are those
+//! of the list that the project was designed against; a number that is missing has its tests elsewhere.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

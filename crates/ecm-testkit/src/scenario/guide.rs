@@ -129,7 +129,7 @@ pub fn service(annotations: Value, ports: &[(u16, u16)]) -> Value {
         .map(|(port, target)| {
             json!({
                 "name": format!("p{port}"), "port": port, "protocol": "TCP",
-                "targetPort": target, "nodePort": 30_000 + port % 2_000,
+                "targetPort": target, "nodePort": 30_000 + port % 2_767,
             })
         })
         .collect();
