@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::invariants::{Expect, drift_calls, settled};
 use crate::sandbox::instance_of;
 use crate::transcript::Transcript;
-use crate::trouble::Trouble;
+use crate::trouble::{CloudTrouble, Trouble};
 use crate::world::{Config, World, WorldError};
 
 pub mod guide;
@@ -117,7 +117,10 @@ impl Scenario {
     /// # Errors
     /// When a step is refused, which is a mistake of the scenario.
     pub async fn play(&self, seed: u64, troubles: &[(u64, Trouble)]) -> Result<Run, ScenarioError> {
-        let world = World::without_controllers(self.config.clone(), seed)?;
+        let mut config = self.config.clone();
+        let is_stale = |trouble: &Trouble| *trouble == Trouble::Cloud(CloudTrouble::Stale);
+        config.keep_past |= troubles.iter().any(|(_, trouble)| is_stale(trouble));
+        let world = World::without_controllers(config, seed)?;
         for (call, trouble) in troubles {
             world.plan(*call, *trouble);
         }

@@ -117,11 +117,11 @@ pub fn run(scenario: &Scenario, cases: &[Case]) -> Vec<Failure> {
 impl Case {
     /// A run as one word: `guide-auto:7:kill-before@12`.
     pub fn spelled(&self) -> String {
-        let mut text = format!("{}:{}", self.scenario, self.seed);
-        for (call, trouble) in &self.troubles {
-            text.push_str(&format!(":{trouble}@{call}"));
-        }
-        text
+        let troubles = self.troubles.iter();
+        let troubles = troubles.map(|(call, trouble)| format!("{trouble}@{call}"));
+        let head = [self.scenario.clone(), self.seed.to_string()];
+        let parts: Vec<String> = head.into_iter().chain(troubles).collect();
+        parts.join(":")
     }
 
     /// Reads what [`Case::spelled`] writes.
@@ -176,4 +176,38 @@ pub fn report(failures: &[Failure], runs: usize) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trouble::CloudTrouble;
+
+    #[test]
+    fn a_case_reads_back_what_it_spells() {
+        let case = Case {
+            scenario: "guide-auto".to_owned(),
+            seed: 7,
+            troubles: vec![
+                (12, Trouble::KillBefore),
+                (40, Trouble::Cloud(CloudTrouble::LosesAnswer)),
+            ],
+        };
+        let text = case.spelled();
+        assert_eq!(text, "guide-auto:7:kill-before@12:cloud-loses-answer@40");
+        assert_eq!(Case::parse(&text), Ok(case));
+    }
+
+    #[test]
+    fn a_text_that_is_no_case_is_refused_with_what_is_wrong() {
+        for (text, part) in [
+            ("guide-auto", "is no seed"),
+            ("guide-auto:1:kill-before", "is not <trouble>@<call>"),
+            ("guide-auto:1:kill-before@x", "is no number of a call"),
+            ("guide-auto:1:kill@3", "kill-before, kill-after"),
+        ] {
+            let error = Case::parse(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
 }

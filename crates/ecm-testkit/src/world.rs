@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::invariants::Monitor;
 use crate::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET};
-use crate::transcript::{Call, Transcript, What};
+use crate::transcript::{Transcript, What};
 use crate::trouble::Trouble;
 pub use clock::Clock;
 use process::Process;
@@ -33,6 +33,10 @@ use wire::Wire;
 
 /// How a world is made.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one choice of its own"
+)]
 pub struct Config {
     /// Pools and nodes.
     pub topology: Topology,
@@ -59,8 +63,6 @@ pub struct Config {
     /// Whether a process hears that it does not lead. One that does not is a broken one: it shows
     /// that its writes are noticed.
     pub knows_whether_it_leads: bool,
-    /// Hears of every call.
-    pub trace: Option<fn(&Call)>,
 }
 
 impl Default for Config {
@@ -79,7 +81,6 @@ impl Default for Config {
             check_always: true,
             keep_past: false,
             knows_whether_it_leads: true,
-            trace: None,
         }
     }
 }

@@ -1,5 +1,9 @@
 //! How many calls of the cloud a change costs.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +12,8 @@ use ecm_testkit::invariants::Expect;
 use ecm_testkit::scenario::{guide, settle};
 use ecm_testkit::transcript::Side;
 use ecm_testkit::world::{Config, Topology, World};
-use serde_json::json;
+use ens_sim::cloud::{Latency, RateLimits};
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 /// Calls of the cloud from the `from`th entry of the transcript on, by action; refused ones aside.
@@ -96,5 +101,77 @@ async fn nothing_changed_costs_two_lists_per_region_and_drift_round() {
     // Rounds come after 225 to 300 s.
     for list in ["DescribeLoadBalancers", "DescribeEnsEipAddresses"] {
         assert!((10..=14).contains(&calls[list]), "{calls:?}");
+    }
+}
+
+/// PoolServices in each of ten regions.
+const PER_REGION: u8 = if cfg!(debug_assertions) { 15 } else { 100 };
+
+/// Services in ten pools of ten regions, each served; nothing is played.
+async fn a_thousand() -> World {
+    let config = Config {
+        topology: Topology::uniform(10, 1, 1),
+        latency: Latency::instant(),
+        rate_limits: RateLimits::Off,
+        local_rate_limit: false,
+        play: false,
+        check_always: false,
+        ..Config::default()
+    };
+    let world = World::without_controllers(config, 1).unwrap();
+    for n in 0..PER_REGION {
+        let name = format!("svc-{n}");
+        let mut service = guide::service(json!({}), &[(80, 80)]);
+        service["metadata"]["name"] = json!(name);
+        service["spec"]["ports"][0]["nodePort"] = Value::Null;
+        world.apply(service).unwrap();
+        let endpoint = |pool: u8| {
+            json!({
+                "addresses": [format!("10.244.{pool}.{n}")], "nodeName": format!("node-{pool}-0"),
+                "conditions": { "ready": true },
+            })
+        };
+        world
+            .apply(json!({
+                "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                "metadata": { "namespace": "default", "name": name, "labels": { "kubernetes.io/service-name": name } },
+                "addressType": "IPv4", "endpoints": (0..10).map(endpoint).collect::<Vec<_>>(), "ports": [],
+            }))
+            .unwrap();
+    }
+    world.start_process();
+    for _ in 0..60 {
+        sleep(Duration::from_secs(10)).await;
+        let all = world.view().pool_services;
+        let is_ready = |ps: &Value| {
+            let conditions = ps["status"]["conditions"].as_array();
+            conditions.is_some_and(|all| {
+                all.iter()
+                    .any(|c| c["type"] == "Ready" && c["status"] == "True")
+            })
+        };
+        if all.len() == 10 * usize::from(PER_REGION) && all.iter().all(is_ready) {
+            sleep(Duration::from_secs(60)).await;
+            return world;
+        }
+    }
+    panic!(
+        "not all are ready: {}",
+        world.view().pool_services[0]["status"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_9_2_a_restart_over_a_thousand_right_ones_writes_nothing() {
+    let world = a_thousand().await;
+    let (from, writes) = (world.transcript().entries.len(), world.writes());
+    world.restart().await;
+    sleep(Duration::from_secs(120)).await;
+    assert_eq!(world.writes(), writes);
+    let calls = cloud_calls(&world, from);
+    // One of each is the person's.
+    let pages = (usize::from(PER_REGION) + 1).div_ceil(100);
+    for list in ["DescribeLoadBalancers", "DescribeEnsEipAddresses"] {
+        assert_eq!(calls[list], 10 * pages, "{calls:?}");
     }
 }

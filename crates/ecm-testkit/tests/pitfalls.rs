@@ -58,7 +58,7 @@ async fn ends_clean(world: &World) {
     assert_eq!(leaks, 0);
 }
 
-fn annotate_ps(world: &World, annotations: Value) {
+fn annotate_ps(world: &World, annotations: &Value) {
     world
         .apply(json!({
             "apiVersion": "network.openyurt.io/v1alpha1", "kind": "PoolService",
@@ -139,7 +139,7 @@ async fn self_managed() -> World {
     let service = guide::service(json!({ MANAGED_BY_USER: "true" }), &[(80, 80)]);
     world.apply(service).unwrap();
     sleep(Duration::from_secs(5)).await;
-    annotate_ps(&world, json!({ ID: "lb-user-0" }));
+    annotate_ps(&world, &json!({ ID: "lb-user-0" }));
     settled(&world).await;
     world
 }
@@ -261,7 +261,7 @@ async fn pitfall_06_turning_to_a_persons_load_balancer_abandons_nothing() {
             &[(80, 80)],
         ))
         .unwrap();
-    annotate_ps(&world, json!({ ID: "lb-user-0" }));
+    annotate_ps(&world, &json!({ ID: "lb-user-0" }));
     sleep(Duration::from_secs(60)).await;
     assert_eq!(condition(&world, PS, "InSync").0, "ImmutableSetting");
     assert_eq!(addresses(&world, "Service", "cube-svc"), before);
@@ -301,7 +301,7 @@ async fn pitfall_09_every_change_that_matters_is_noticed() {
         async move {
             let begun = world.clock().elapsed();
             settled(world).await;
-            let took = world.clock().elapsed() - begun;
+            let took = world.clock().elapsed().saturating_sub(begun);
             assert!(took < Duration::from_secs(10), "{what} took {took:?}");
         }
     };
@@ -592,7 +592,7 @@ async fn pitfall_22_deleting_needs_nothing_that_creating_needed() {
             }},
         }))
         .unwrap();
-    annotate_ps(&world, json!({ key("scheduler"): "nonsense" }));
+    annotate_ps(&world, &json!({ key("scheduler"): "nonsense" }));
     sleep(Duration::from_secs(10)).await;
     delete_service(&world);
     ends_clean(&world).await;

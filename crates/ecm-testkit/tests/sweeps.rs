@@ -5,9 +5,12 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+use std::time::Duration;
+
 use ecm_testkit::scenario::guide;
 use ecm_testkit::sweep::{self, Case};
 use ecm_testkit::trouble::Trouble;
+use ens_sim::cloud::Switches;
 
 /// Plays the run that the variable `ECM_REPLAY` spells, and shows it.
 #[test]
@@ -34,11 +37,12 @@ fn the_same_seed_gives_the_same_transcript() {
     }
 }
 
-/// Plays `kinds` at every call of the guide's scenarios. `ECM_SWEEP=full` plays all of them;
-/// otherwise every `stride`th, beginning with one that follows from the seed.
+/// Plays `kinds` at every `stride`th place of the guide's scenarios: all of them with
+/// `ECM_SWEEP=full`, a tenth of them in a build that is not optimised.
 fn sweep(seed: u64, stride: usize, kinds: fn(Trouble) -> bool) {
     let stride = match std::env::var("ECM_SWEEP").as_deref() {
         Ok("full") => 1,
+        _ if cfg!(debug_assertions) => stride * 10 + 1,
         _ => stride,
     };
     for scenario in guide::all() {
@@ -69,4 +73,31 @@ fn the_cloud_may_fail_in_every_way_at_every_call() {
 #[test]
 fn the_api_server_may_fail_in_every_way_at_every_call() {
     sweep(3, 3, |trouble| matches!(trouble, Trouble::Cluster(_)));
+}
+
+#[test]
+fn the_guide_works_whatever_the_cloud_turns_out_to_be_like() {
+    for scenario in guide::all() {
+        for (name, switches) in Switches::each() {
+            let mut scenario = scenario.clone();
+            scenario.config.switches = switches;
+            let run = sweep::play(&scenario, 4, &[]).unwrap();
+            let violations = run.violations();
+            assert!(
+                violations.is_empty(),
+                "{}, {name}: {violations:#?}",
+                scenario.name
+            );
+        }
+    }
+}
+
+#[test]
+fn the_guide_works_on_a_cloud_whose_lists_lag() {
+    for scenario in guide::all() {
+        let mut scenario = scenario.clone();
+        scenario.config.latency.list_lag = Duration::from_secs(20);
+        let run = sweep::play(&scenario, 5, &[]).unwrap();
+        assert_eq!(run.violations(), Vec::<String>::new(), "{}", scenario.name);
+    }
 }

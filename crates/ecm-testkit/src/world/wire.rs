@@ -169,9 +169,6 @@ impl Wire {
     /// Writes a call down and looks at what it did.
     fn record(&self, call: Call, has_succeeded: bool) {
         let is_write = call.is_write;
-        if let Some(line) = self.config.trace {
-            line(&call);
-        }
         self.note(What::Call(call));
         if is_write {
             if has_succeeded {
@@ -428,8 +425,7 @@ fn verb_of(method: &str, path: &str) -> String {
         _ => &[],
     };
     let is_named = match rest {
-        ["namespaces", _] => true,
-        ["namespaces", _, rest @ ..] => rest.len() > 1,
+        ["namespaces", _, deeper @ ..] if !deeper.is_empty() => deeper.len() > 1,
         rest => rest.len() > 1,
     };
     let verb = match (method, is_named) {
