@@ -284,6 +284,7 @@ impl Elb {
             cluster_id: &self.config.policy.identity.cluster_id,
             desired,
             ledger: state.current(),
+            published: &ps.published,
         };
         let mut observed = Observed {
             refused: self.memories.refused(key, &ps.uid, asked),

@@ -11,7 +11,7 @@ use ecm_policy::plan::Need;
 use ecm_policy::snapshot::ObjectKey;
 use tokio::time::Instant;
 
-use crate::region::{ReadError, Regions};
+use crate::region::{Lists, ReadError, Regions};
 
 /// What there is to observe for one PoolService.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) cluster_id: &'a str,
     pub(crate) desired: &'a Desired,
     pub(crate) ledger: Option<&'a Ledger>,
+    /// What its status publishes now.
+    pub(crate) published: &'a [String],
 }
 
 /// How fresh a read must be.
@@ -134,7 +136,13 @@ pub(crate) async fn read(
             }
         }
         Need::Detail => detail(region, regions, fresh, observed).await?,
-        Need::Eip => observed.eip = eip(subject, region, regions, fresh).await?,
+        Need::Eip => {
+            let private = match &observed.load_balancer {
+                Presence::Present(found) => Some(found.address.as_str()),
+                Presence::Gone { .. } | Presence::Unread => None,
+            };
+            observed.eip = eip(subject, private, region, regions, fresh).await?;
+        }
         Need::ByName => {
             let lists = regions.lists(region, fresh.by_name).await?;
             if lists.is_complete {
@@ -231,17 +239,31 @@ async fn detail(
 
 async fn eip(
     subject: &Subject<'_>,
+    private: Option<&str>,
     region: &str,
     regions: &Regions,
     fresh: Freshness,
 ) -> Result<Presence<ecm_policy::observed::Eip>, ReadError> {
     let lists = regions.lists(region, fresh.lists).await?;
     if subject.is_users() {
-        let bound = lists.eips.values().find(|eip| {
-            eip.bound_to.is_some() && eip.bound_to.as_deref() == subject.load_balancer()
-        });
-        return Ok(match bound {
-            Some(eip) => Presence::Present(eip.clone()),
+        let bound = |lists: &Lists| {
+            let of_ours = |eip: &&ecm_policy::observed::Eip| {
+                eip.bound_to.is_some() && eip.bound_to.as_deref() == subject.load_balancer()
+            };
+            lists.eips.values().find(of_ours).cloned()
+        };
+        if let Some(found) = bound(&lists) {
+            return Ok(Presence::Present(found));
+        }
+        // One list is not enough to publish another address (behaviour 4.4). Where the load
+        // balancer's own is published, there was no EIP before either.
+        let lists = if private.is_some_and(|own| subject.published == [own]) {
+            lists
+        } else {
+            regions.lists(region, Instant::now()).await?
+        };
+        return Ok(match bound(&lists) {
+            Some(found) => Presence::Present(found),
             None => Presence::Gone {
                 confirmed: lists.is_complete,
             },

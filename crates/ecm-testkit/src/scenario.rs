@@ -23,6 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(45 * 60);
 /// For how long nothing may be written after things have settled: four rounds of drift checks.
 const QUIET: Duration = Duration::from_secs(20 * 60);
 
+/// How long something that went wrong can be seen: the longest wait after a refusal is 5 minutes
+/// (behaviour 11.1), an ambiguous create is decided after 15 (behaviour 5.5).
+const AFTERMATH: Duration = Duration::from_secs(16 * 60);
+
 /// How often drift is looked for, in seconds; the default of the controllers.
 const DRIFT_INTERVAL: u64 = 300;
 
@@ -241,13 +245,17 @@ pub async fn quiet(world: &World) -> bool {
     loop {
         // What was under way, such as events and a last look, may end.
         sleep(Duration::from_secs(90)).await;
-        let troubles = world.troubles();
-        (calls, writes) = (world.cloud(|cloud| cloud.journal().total()), world.writes());
-        sleep(QUIET).await;
-        // What goes wrong meanwhile is told on conditions, and told again when it is over.
-        if world.troubles() == troubles {
-            break;
+        let begun = world.clock().elapsed();
+        let is_calm = |since: Duration| world.last_trouble().is_none_or(|at| at < since);
+        if is_calm(begun.saturating_sub(AFTERMATH)) {
+            (calls, writes) = (world.cloud(|cloud| cloud.journal().total()), world.writes());
+            sleep(QUIET).await;
+            if is_calm(begun) {
+                break;
+            }
         }
+        // What goes wrong is told on conditions, and told again when it is over.
+        sleep(AFTERMATH).await;
         if !settle(world, Expect::Explained).await {
             return false;
         }

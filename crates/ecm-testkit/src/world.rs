@@ -211,9 +211,9 @@ impl World {
         self.wire.transcript()
     }
 
-    /// How much has gone wrong so far, of what was planned.
-    pub fn troubles(&self) -> u64 {
-        self.wire.troubles()
+    /// When something that was planned went wrong last, since the start.
+    pub fn last_trouble(&self) -> Option<Duration> {
+        self.wire.last_trouble()
     }
 
     /// How many external calls there were so far, watches left aside.
@@ -242,10 +242,12 @@ impl World {
         self.wire.monitor(change);
     }
 
-    /// What of a person's is in the cloud now has to stay as it is.
+    /// What of a person's is in the cloud now has to stay as it is; calls up to now were a person's.
     pub fn remember_foreign(&self) {
         let view = self.view();
-        self.wire.monitor(|monitor| monitor.remember_foreign(&view));
+        let calls = self.cloud(|cloud| cloud.journal().total());
+        self.wire
+            .monitor(|monitor| monitor.remember_foreign(&view, calls));
     }
 
     /// Creates an object, or merges it into the one that exists.

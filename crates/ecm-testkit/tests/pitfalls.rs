@@ -379,7 +379,7 @@ async fn pitfall_12_the_listener_has_the_services_port_and_goes_to_the_node_port
     let world = serving(one(2), guide::service(json!({}), &[(8080, 80)])).await;
     let lb = made(&world);
     let listener = lb.listeners.values().next().unwrap();
-    assert_eq!((listener.port, listener.backend_port()), (8080, 30_080));
+    assert_eq!((listener.port, listener.backend_port()), (8080, 32_546));
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ecm_testkit::scenario::guide;
 use ecm_testkit::sweep::{self, Case};
-use ecm_testkit::trouble::Trouble;
+use ecm_testkit::trouble::{CloudTrouble, Trouble};
 use ens_sim::cloud::Switches;
 
 /// Plays the run that the variable `ECM_REPLAY` spells, and shows it.
@@ -100,4 +100,27 @@ fn the_guide_works_on_a_cloud_whose_lists_lag() {
         let run = sweep::play(&scenario, 5, &[]).unwrap();
         assert_eq!(run.violations(), Vec::<String>::new(), "{}", scenario.name);
     }
+}
+
+#[test]
+fn rule_4_4_an_eip_that_one_list_does_not_show_stays_published() {
+    let scenario = guide::self_managed();
+    let trouble = Trouble::Cloud(CloudTrouble::Unseen);
+    let run = sweep::play(&scenario, 2, &[]).unwrap();
+    let lists = run.transcript.calls();
+    let cases: Vec<Case> = lists
+        .filter(|call| call.verb == "DescribeEnsEipAddresses")
+        .map(|call| Case {
+            scenario: scenario.name.clone(),
+            seed: 2,
+            troubles: vec![(call.number, trouble)],
+        })
+        .collect();
+    let failures = sweep::run(&scenario, &cases);
+    assert!(!cases.is_empty());
+    assert!(
+        failures.is_empty(),
+        "{}",
+        sweep::report(&failures, cases.len())
+    );
 }

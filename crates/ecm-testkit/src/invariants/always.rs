@@ -47,8 +47,10 @@ impl Monitor {
         self.steady.remove(&(protocol, port));
     }
 
-    /// What a person has on load balancers that stood there from the start has to stay so.
-    pub fn remember_foreign(&mut self, view: &View) {
+    /// What a person has on load balancers that stood there from the start has to stay so. The
+    /// first `calls` calls of the cloud are not judged: a person made them.
+    pub fn remember_foreign(&mut self, view: &View, calls: u64) {
+        self.judged = calls;
         let ours = ours_on_users(view);
         self.foreign = view
             .cloud

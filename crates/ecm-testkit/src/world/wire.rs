@@ -48,7 +48,7 @@ pub(crate) struct Wire {
 struct Book {
     calls: u64,
     writes: u64,
-    troubles: u64,
+    last_trouble: Option<Duration>,
     transcript: Transcript,
     plan: BTreeMap<u64, Trouble>,
     monitor: Monitor,
@@ -102,9 +102,9 @@ impl Wire {
         lock(&self.book).writes
     }
 
-    /// How much of what was planned has gone wrong.
-    pub(super) fn troubles(&self) -> u64 {
-        lock(&self.book).troubles
+    /// When something that was planned went wrong last.
+    pub(super) fn last_trouble(&self) -> Option<Duration> {
+        lock(&self.book).last_trouble
     }
 
     pub(super) fn transcript(&self) -> Transcript {
@@ -155,7 +155,9 @@ impl Wire {
         book.calls += 1;
         let number = book.calls;
         let trouble = book.plan.remove(&number);
-        book.troubles += u64::from(trouble.is_some());
+        if trouble.is_some() {
+            book.last_trouble = Some(self.clock.elapsed());
+        }
         (number, trouble)
     }
 
