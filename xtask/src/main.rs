@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod codegen;
+mod conformance;
 mod control_plane;
 mod fuzz;
 mod sdk_parity;
@@ -21,6 +22,8 @@ enum Command {
     ControlPlane(control_plane::Command),
     /// Feed foreign bytes to what reads them, guided by coverage.
     Fuzz(fuzz::Args),
+    /// Check the behaviour of an API server that this project relies on: kube-sim's, or a cluster's.
+    Conformance(conformance::Args),
     /// Compare what ens-openapi sends with what the official Python SDKs send.
     SdkParity,
     /// Check what no compiler checks: who uses whom, leftovers, white space.
@@ -32,6 +35,7 @@ fn main() -> anyhow::Result<()> {
         Command::Codegen(args) => codegen::run(&args),
         Command::ControlPlane(command) => control_plane::run(command),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
         Command::SdkParity => sdk_parity::run(),
         Command::Tidy => tidy::run(),
     }

@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ens-sim", &[]),
     ("kube-sim", &[]),
     ("control-plane", &[]),
+    ("kube-conformance", &[]),
     (
         "ecm-testkit",
         &[
@@ -57,7 +58,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "poolservice-api",
         ],
     ),
-    ("xtask", &["control-plane", "ecm-policy", "poolservice-api"]),
+    (
+        "xtask",
+        &[
+            "control-plane",
+            "ecm-policy",
+            "kube-conformance",
+            "kube-sim",
+            "poolservice-api",
+        ],
+    ),
 ];
 
 /// What a production build of the program leaves out: these stand behind a feature.

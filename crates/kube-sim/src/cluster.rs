@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::Access;
 use crate::api::ApiService;
 use crate::clock::Clock;
 use crate::faults::Faults;
@@ -22,11 +23,13 @@ use crate::status::Status;
 pub struct Builder {
     seed: u64,
     clock: Clock,
+    access: Access,
 }
 
 /// A cluster in this process.
 pub struct Cluster {
     api: ApiServer,
+    access: Access,
     faults: Faults,
     served: Mutex<Option<SocketAddr>>,
     tasks: TaskTracker,
@@ -67,10 +70,22 @@ impl Builder {
         self
     }
 
+    /// Checks who asks for what, as a real cluster does: every request needs a bearer token, and the RBAC objects that are
+    /// stored decide. `admin_token` is the token of a user who may do everything; the others are those of
+    /// ServiceAccounts, which `/token` gives out.
+    #[must_use]
+    pub fn enforce_rbac(mut self, admin_token: impl Into<String>) -> Self {
+        self.access = Access::Rbac {
+            admin_token: admin_token.into(),
+        };
+        self
+    }
+
     /// Starts the API server; nothing listens and no controller runs yet.
     pub fn start(self) -> Cluster {
         Cluster {
             api: ApiServer::new(self.seed, self.clock),
+            access: self.access,
             faults: Faults::default(),
             served: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -85,6 +100,7 @@ impl Cluster {
         Builder {
             seed: 0,
             clock: Clock::system(),
+            access: Access::default(),
         }
     }
 
@@ -100,7 +116,7 @@ impl Cluster {
 
     /// A `tower` service for `kube::Client::new`: no sockets involved.
     pub fn service(&self) -> ApiService {
-        ApiService::new(self.api.clone(), self.faults.clone())
+        ApiService::new(self.api.clone(), self.access.clone(), self.faults.clone())
     }
 
     /// Serves HTTP/1.1 on a loopback address such as `127.0.0.1:0` and returns the address bound.
@@ -117,7 +133,7 @@ impl Cluster {
     /// A kubeconfig for the address served last; none before [`Cluster::serve`].
     pub fn kubeconfig(&self) -> Option<String> {
         let served = *self.served.lock().unwrap_or_else(PoisonError::into_inner);
-        served.map(http_face::kubeconfig)
+        served.map(|address| http_face::kubeconfig(address, self.access.admin_token()))
     }
 
     /// Creates an object, or merges it into the one that exists.

@@ -50,9 +50,29 @@ pub(crate) fn apply_defaults(crd: &mut Value, old: Option<&Value>) {
     as_map(crd).insert("status".to_owned(), status);
 }
 
-pub(crate) fn validate(crd: &Value) -> Vec<FieldError> {
+pub(crate) fn validate(old: Option<&Value>, crd: &Value) -> Vec<FieldError> {
     let mut faults = Vec::new();
     let spec = &crd["spec"];
+    if let Some(old) = old.map(|old| &old["spec"]) {
+        for (path, before, after) in [
+            ("spec.group", &old["group"], &spec["group"]),
+            ("spec.scope", &old["scope"], &spec["scope"]),
+            (
+                "spec.names.kind",
+                &old["names"]["kind"],
+                &spec["names"]["kind"],
+            ),
+            (
+                "spec.names.plural",
+                &old["names"]["plural"],
+                &spec["names"]["plural"],
+            ),
+        ] {
+            if before != after {
+                faults.push(FieldError::invalid(path, after, "field is immutable"));
+            }
+        }
+    }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let expected = format!(
         "{}.{}",
@@ -244,6 +264,7 @@ fn served(spec: &Value, version: &Value, schema: Schema) -> Resource {
         namespaced: spec["scope"] == "Namespaced",
         status: version["subresources"]["status"].is_object(),
         generation: true,
+        unconditional: false,
         custom: Some(Arc::new(CustomKind {
             schema,
             columns: columns(version),

@@ -88,13 +88,17 @@ pub(crate) async fn serve(
 }
 
 /// A kubeconfig for the face at `address`. YAML is a superset of JSON, which needs no quoting rules.
-pub(crate) fn kubeconfig(address: SocketAddr) -> String {
+pub(crate) fn kubeconfig(address: SocketAddr, token: Option<&str>) -> String {
     let name = "kube-sim";
+    let user = match token {
+        Some(token) => serde_json::json!({"token": token}),
+        None => serde_json::json!({}),
+    };
     let config = serde_json::json!({
         "apiVersion": "v1", "kind": "Config", "current-context": name,
         "clusters": [{"name": name, "cluster": {"server": format!("http://{address}")}}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": "default"}}],
-        "users": [{"name": name, "user": {}}],
+        "users": [{"name": name, "user": user}],
     });
     format!("{config:#}\n")
 }

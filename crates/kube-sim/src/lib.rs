@@ -1,16 +1,17 @@
 //! A small faithful Kubernetes API server in process, for tests and demonstrations.
 //!
 //! What it does, it does as the real one; what it does not do, it refuses with a Status that names the feature. It is
-//! a fixture: it keeps everything in memory, has no authentication and listens on loopback only.
+//! a fixture: it keeps everything in memory and listens on loopback only. `cargo xtask conformance` checks that it agrees
+//! with a real one.
 //!
 //! # What it does not do
 //!
 //! - Protobuf bodies: refused with 415. Of kubectl's commands that concerns `kubectl create KIND NAME`.
-//! - Fields of built-in kinds that do not exist are stored, not refused: only custom resources have schemas here.
 //! - `x-kubernetes-validations` (CEL), `oneOf`, `anyOf`, `allOf` and `not` in a schema, and conversion webhooks: the
 //!   CustomResourceDefinition is refused.
-//! - Subresources other than `status` and a namespace's `finalize`: 501.
-//! - Authentication and authorization: RBAC objects are stored and have no effect. Admission webhooks are not known.
+//! - Subresources other than `status`, a namespace's `finalize` and a ServiceAccount's `token`: 501.
+//! - Tokens and RBAC count only with [`Builder::enforce_rbac`]. Aggregated ClusterRoles and the rule that nobody grants
+//!   more than they have are not known, nor are admission webhooks.
 //! - Deployments are stored without anything that runs them.
 //! - Quantities, container probes, scheduling beyond node selectors and taints.
 //!
@@ -27,6 +28,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod access;
 mod admission;
 mod api;
 mod clock;
@@ -43,6 +45,7 @@ mod selector;
 mod server;
 mod status;
 mod table;
+mod typed;
 mod validation;
 mod versions;
 

@@ -7,6 +7,10 @@ use crate::schema::Schema;
 
 /// One resource in one version: a row of API discovery.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a property of its own"
+)]
 pub struct Resource {
     /// API group; empty for the core group.
     pub group: String,
@@ -28,6 +32,8 @@ pub struct Resource {
     pub status: bool,
     /// Whether `metadata.generation` counts changes of the spec.
     pub generation: bool,
+    /// Whether an object may be replaced without naming the revision that is replaced.
+    pub unconditional: bool,
     /// The group and plural under which objects are stored, where that is not this resource's own.
     pub(crate) storage: StorageKey,
     /// `apiVersion` of the objects as they are stored.
@@ -150,7 +156,8 @@ struct Builtin {
     flags: &'static str,
 }
 
-/// Flags: `n` namespaced, `s` status subresource, `g` generation, `a` category `all`, `e` category `api-extensions`.
+/// Flags: `n` namespaced, `s` status subresource, `g` generation, `c` replaced only with a revision, `a` category `all`,
+/// `e` category `api-extensions`.
 /// Source of the names: the "resource types" table of the kubectl reference.
 #[rustfmt::skip]
 const BUILTIN: &[Builtin] = &[
@@ -162,13 +169,13 @@ const BUILTIN: &[Builtin] = &[
     row("", "v1", "Secret", "secrets", "", "n"),
     row("", "v1", "Service", "services", "svc", "nsa"),
     row("", "v1", "ServiceAccount", "serviceaccounts", "sa", "n"),
-    row("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", "crd,crds", "sge"),
+    row("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", "crd,crds", "sgce"),
     row("apps", "v1", "DaemonSet", "daemonsets", "ds", "nsga"),
     row("apps", "v1", "Deployment", "deployments", "deploy", "nsga"),
-    row("coordination.k8s.io", "v1", "Lease", "leases", "", "n"),
+    row("coordination.k8s.io", "v1", "Lease", "leases", "", "nc"),
     row("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", "", "ng"),
     row("events.k8s.io", "v1", "Event", "events", "ev", "n"),
-    row("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "pdb", "nsg"),
+    row("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "pdb", "nsgc"),
     row("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", "", ""),
     row("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", "", ""),
     row("rbac.authorization.k8s.io", "v1", "Role", "roles", "", "n"),
@@ -225,6 +232,7 @@ impl Builtin {
             namespaced: has('n'),
             status: has('s'),
             generation: has('g'),
+            unconditional: !has('c'),
             storage: StorageKey {
                 group: storage_group.to_owned(),
                 plural: self.plural.to_owned(),

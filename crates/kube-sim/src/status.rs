@@ -2,6 +2,8 @@
 //!
 //! Codes, reasons and texts follow k8s.io/apimachinery `pkg/api/errors/errors.go`, because clients match on them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::resource::Resource;
@@ -101,6 +103,19 @@ impl Status {
         Self::new(409, "Conflict", message).about(resource, name)
     }
 
+    /// 409: what a deletion was conditional on is not so.
+    pub(crate) fn precondition(resource: &Resource, name: &str, why: &str) -> Self {
+        let kind = if resource.group.is_empty() {
+            resource.kind.clone()
+        } else {
+            format!("{}.{}", resource.kind, resource.group)
+        };
+        let message = format!("Operation cannot be fulfilled on {kind} {name:?}: {why}");
+        let mut status = Self::new(409, "Conflict", message).about(resource, name);
+        status.details.kind.clone_from(&resource.kind);
+        status
+    }
+
     /// 409: the resourceVersion given is not the object's.
     pub fn stale(resource: &Resource, name: &str) -> Self {
         Self::conflict(
@@ -112,20 +127,31 @@ impl Status {
 
     /// 409: server-side apply met fields that others own.
     pub fn apply_conflict(causes: Vec<Cause>) -> Self {
-        let fields: Vec<String> = causes
-            .iter()
-            .map(|c| format!("{}: {}", c.message, c.field))
-            .collect();
-        let noun = if causes.len() == 1 {
-            "conflict"
-        } else {
-            "conflicts"
+        let message = match causes.as_slice() {
+            [one] => format!(
+                "Apply failed with 1 conflict: {}: {}",
+                one.message, one.field
+            ),
+            many => {
+                let mut fields: BTreeMap<&str, String> = BTreeMap::new();
+                for cause in many {
+                    let of_manager = fields.entry(&cause.message).or_default();
+                    of_manager.push_str("\n- ");
+                    of_manager.push_str(&cause.field);
+                }
+                let groups: Vec<String> = fields
+                    .iter()
+                    .map(|(message, fields)| {
+                        format!("{}:{fields}", message.replacen("conflict", "conflicts", 1))
+                    })
+                    .collect();
+                format!(
+                    "Apply failed with {} conflicts: {}",
+                    many.len(),
+                    groups.join("\n")
+                )
+            }
         };
-        let message = format!(
-            "Apply failed with {} {noun}: {}",
-            causes.len(),
-            fields.join("\n- ")
-        );
         let mut status = Self::new(409, "Conflict", message);
         status.details.causes = causes;
         status
@@ -141,12 +167,51 @@ impl Status {
         Self::new(403, "Forbidden", message).about(resource, name)
     }
 
+    /// 401: the token is nobody's.
+    pub fn unauthorized() -> Self {
+        Self::new(401, "Unauthorized", "Unauthorized")
+    }
+
+    /// 403: the user has no right to do this with the resource.
+    pub(crate) fn forbidden_by_rights(group: &str, plural: &str, name: &str, why: &str) -> Self {
+        let resource = if group.is_empty() {
+            plural.to_owned()
+        } else {
+            format!("{plural}.{group}")
+        };
+        let message = if name.is_empty() {
+            format!("{resource} is forbidden: {why}")
+        } else {
+            format!("{resource} {name:?} is forbidden: {why}")
+        };
+        let mut status = Self::new(403, "Forbidden", message);
+        name.clone_into(&mut status.details.name);
+        group.clone_into(&mut status.details.group);
+        plural.clone_into(&mut status.details.kind);
+        status
+    }
+
+    /// 403: the user has no right to use the path.
+    pub(crate) fn forbidden_path(user: &str, verb: &str, path: &str) -> Self {
+        let message = format!("forbidden: User {user:?} cannot {verb} path {path:?}");
+        Self::new(403, "Forbidden", message)
+    }
+
     /// 422: the object breaks rules of its kind.
     pub fn invalid(resource: &Resource, name: &str, faults: Vec<FieldError>) -> Self {
-        let kind = if resource.group.is_empty() {
-            resource.kind.clone()
+        Self::invalid_object(&resource.group, &resource.kind, name, faults)
+    }
+
+    /// 422: a request that is not stored, such as the options of one, breaks rules of its kind.
+    pub(crate) fn invalid_kind(group: &str, kind: &str, faults: Vec<FieldError>) -> Self {
+        Self::invalid_object(group, kind, "", faults)
+    }
+
+    fn invalid_object(group: &str, plain_kind: &str, name: &str, faults: Vec<FieldError>) -> Self {
+        let kind = if group.is_empty() {
+            plain_kind.to_owned()
         } else {
-            format!("{}.{}", resource.kind, resource.group)
+            format!("{plain_kind}.{group}")
         };
         let texts: Vec<String> = faults.iter().map(FieldError::to_string).collect();
         let joined = match texts.as_slice() {
@@ -159,20 +224,26 @@ impl Status {
             format!("{kind} {name:?} is invalid: {joined}"),
         );
         name.clone_into(&mut status.details.name);
-        status.details.group.clone_from(&resource.group);
-        status.details.kind.clone_from(&resource.kind);
+        group.clone_into(&mut status.details.group);
+        plain_kind.clone_into(&mut status.details.kind);
         status.details.causes = faults.into_iter().map(FieldError::into_cause).collect();
         status
     }
 
-    /// 422 without a field: a patch that cannot be applied to this object.
-    pub fn unprocessable(resource: &Resource, name: &str, why: impl Into<String>) -> Self {
-        Self::new(422, "Invalid", why).about(resource, name)
+    /// 422 without a field: a patch that cannot be applied to this object. The real server says no more either.
+    pub fn unprocessable() -> Self {
+        let message = "the server rejected our request due to an error in our request";
+        Self::new(422, "Invalid", message)
     }
 
     /// 400: the request cannot be understood.
     pub fn bad_request(why: impl Into<String>) -> Self {
         Self::new(400, "BadRequest", why)
+    }
+
+    /// 500 as a plain error of the server comes out: without a reason.
+    pub(crate) fn without_reason(why: &str) -> Self {
+        Self::new(500, "", why)
     }
 
     /// 405: the resource has no such verb.
@@ -200,15 +271,25 @@ impl Status {
         } else {
             ""
         };
-        Self::new(
-            415,
-            "UnsupportedMediaType",
-            format!(
-                "the body of the request was in an unknown format {given:?} - accepted media types include: \
-                 application/json, application/yaml, application/json-patch+json, application/merge-patch+json, \
-                 application/strategic-merge-patch+json, application/apply-patch+yaml{hint}"
-            ),
-        )
+        Self::unknown_format("application/json, application/yaml", hint)
+    }
+
+    /// 415: no such kind of patch, or not for custom resources.
+    pub fn unsupported_patch(is_custom: bool) -> Self {
+        let accepted = if is_custom {
+            "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+        } else {
+            "application/json-patch+json, application/merge-patch+json, \
+             application/strategic-merge-patch+json, application/apply-patch+yaml"
+        };
+        Self::unknown_format(accepted, "")
+    }
+
+    fn unknown_format(accepted: &str, hint: &str) -> Self {
+        let message = format!(
+            "the body of the request was in an unknown format - accepted media types include: {accepted}{hint}"
+        );
+        Self::new(415, "UnsupportedMediaType", message)
     }
 
     /// 410: the revision asked for is no longer kept.
@@ -303,8 +384,11 @@ impl Status {
         }
         let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code,
+            "message": self.message, "code": self.code,
         });
+        if let (false, Some(map)) = (self.reason.is_empty(), body.as_object_mut()) {
+            map.insert("reason".to_owned(), json!(self.reason));
+        }
         if let (false, Some(map)) = (details.is_empty(), body.as_object_mut()) {
             map.insert("details".to_owned(), Value::Object(details));
         }

@@ -19,11 +19,6 @@ pub(crate) fn is_dns_label(text: &str) -> bool {
         && text.chars().all(|c| edge(c) || c == '-')
 }
 
-/// RFC 1035 label: as above, and it begins with a letter.
-pub(crate) fn is_dns_1035_label(text: &str) -> bool {
-    is_dns_label(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
-}
-
 /// RFC 1123 subdomain: labels joined by dots, at most 253.
 pub(crate) fn is_dns_subdomain(text: &str) -> bool {
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -124,13 +119,7 @@ fn broken_name_rule(resource: &Resource, name: &str) -> Option<&'static str> {
             !name.contains(['/', '%']) && name != "." && name != "..",
             "may not be '.', '..' or contain '/' or '%'",
         )
-    } else if resource.is("", "Service") {
-        (
-            is_dns_1035_label(name),
-            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic \
-             character, and end with an alphanumeric character",
-        )
-    } else if resource.is("", "Namespace") {
+    } else if resource.is("", "Namespace") || resource.is("", "Service") {
         (
             is_dns_label(name),
             "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start \
@@ -180,7 +169,6 @@ mod tests {
                 && !is_dns_label("")
                 && !is_dns_label(&"a".repeat(64))
         );
-        assert!(!is_dns_1035_label("1a"));
         assert!(is_dns_subdomain("a.b-c.d") && !is_dns_subdomain("a..b"));
     }
 

@@ -18,9 +18,26 @@ const EVENT_FIELDS: &[(&str, &str)] = &[
     ("source", "deprecatedSource"),
 ];
 
+/// What an event shows of fields that are not set, since its Go type always writes them.
+const EVENT_ZEROES: &[(&str, &str)] = &[
+    ("source", "{}"),
+    ("firstTimestamp", "null"),
+    ("lastTimestamp", "null"),
+    ("eventTime", "null"),
+    ("reportingComponent", "\"\""),
+    ("reportingInstance", "\"\""),
+];
+
 /// The stored object as the resource's version shows it.
 pub(crate) fn present(resource: &Resource, stored: &Value) -> Value {
     let mut object = stored.clone();
+    if resource.storage.group.is_empty() && resource.kind == "Event" && resource.custom.is_none() {
+        let event = as_map(&mut object);
+        for (key, zero) in EVENT_ZEROES {
+            let zero = serde_json::from_str(zero).unwrap_or_default();
+            event.entry((*key).to_owned()).or_insert(zero);
+        }
+    }
     if is_events_v1(resource) {
         rename(&mut object, EVENT_FIELDS.iter().copied());
     }

@@ -94,7 +94,7 @@ fn a_field_of_another_manager_is_a_conflict_unless_forced() {
     assert_eq!(refused.details.causes[0].field, ".metadata.labels.x");
     assert_eq!(
         refused.message,
-        "Apply failed with 1 conflict: conflict with \"a\" using v1: .metadata.labels.x"
+        "Apply failed with 1 conflict: conflict with \"a\": .metadata.labels.x"
     );
     let forced = f.apply("b", true, one_port(), json!({"x": "2"})).unwrap();
     assert_eq!(forced["metadata"]["labels"]["x"], "2");
@@ -150,6 +150,6 @@ fn apply_needs_a_field_manager() {
     let f = start();
     assert_eq!(
         f.apply("", false, one_port(), json!({})).unwrap_err().code,
-        400
+        422
     );
 }

@@ -1,5 +1,6 @@
 //! What the API server itself does to objects of built-in kinds: defaults, rules, allocation.
 
+mod event;
 mod service;
 
 use std::sync::Arc;
@@ -95,9 +96,18 @@ pub(crate) fn validate(
         "Pod" => validate_containers("spec", &object["spec"]),
         "EndpointSlice" => validate_endpoint_slice(object),
         "Lease" => validate_lease(object),
-        "CustomResourceDefinition" => crd::validate(object),
+        "CustomResourceDefinition" => crd::validate(old, object),
+        "Event" => event::validate(object),
         _ => Vec::new(),
     }
+}
+
+/// Faults in a status that is written by itself.
+pub(crate) fn validate_status(resource: &Resource, object: &Value) -> Vec<FieldError> {
+    if resource.is("", "Service") {
+        return service::validate_status(object);
+    }
+    Vec::new()
 }
 
 /// Whether nothing holds a terminating object up any more.

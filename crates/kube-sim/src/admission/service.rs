@@ -3,7 +3,7 @@
 //! Source: kubernetes `pkg/apis/core/v1/defaults.go`, `pkg/registry/core/service` and `ValidateService`.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Map, Value, json};
 
@@ -42,6 +42,14 @@ pub(super) fn apply_defaults(state: &mut State, old: Option<&Value>, service: &m
     }
     port_defaults(spec, &kind);
     traffic_defaults(spec, &kind);
+    // An update that changes the type and leaves the class as it was drops the class.
+    let same_class = old.is_some_and(|old| {
+        old["spec"]["type"] == "LoadBalancer"
+            && old["spec"].get("loadBalancerClass") == spec.get("loadBalancerClass")
+    });
+    if kind != "LoadBalancer" && same_class {
+        spec.remove("loadBalancerClass");
+    }
     if text(spec, "sessionAffinity") == "ClientIP" {
         default_to(
             child(child(spec, "sessionAffinityConfig"), "clientIP"),
@@ -51,7 +59,7 @@ pub(super) fn apply_defaults(state: &mut State, old: Option<&Value>, service: &m
     } else {
         spec.remove("sessionAffinityConfig");
     }
-    if kind != "ExternalName" {
+    if kind == "LoadBalancer" || kind == "NodePort" || kind == "ClusterIP" {
         assign_cluster_ip(state, &key, old, spec);
     }
     assign_node_ports(state, &key, old, spec, &kind);
@@ -99,9 +107,7 @@ fn traffic_defaults(spec: &mut Map<String, Value>, kind: &str) {
     if kind == "LoadBalancer" {
         default_to(spec, "allocateLoadBalancerNodePorts", json!(true));
     } else {
-        // The class and the switch belong to the type: an update that changes the type drops them.
         spec.remove("allocateLoadBalancerNodePorts");
-        spec.remove("loadBalancerClass");
     }
     if kind != "LoadBalancer" || text(spec, "externalTrafficPolicy") != "Local" {
         spec.remove("healthCheckNodePort");
@@ -121,6 +127,10 @@ fn assign_cluster_ip(
         .unwrap_or_default();
     let mut address = text(spec, "clusterIP").to_owned();
     if address.is_empty() {
+        let first = spec.get("clusterIPs").and_then(|all| all[0].as_str());
+        first.unwrap_or_default().clone_into(&mut address);
+    }
+    if address.is_empty() {
         kept.clone_into(&mut address);
     }
     if address.is_empty() {
@@ -129,7 +139,18 @@ fn assign_cluster_ip(
             .collect();
         address = free_address(state, &used);
     }
-    spec.insert("clusterIPs".to_owned(), json!([address]));
+    // A patch of one of the two fields means both; where both were sent, validation compares them.
+    let sent_one = old.is_some_and(|old| {
+        (old["spec"].get("clusterIPs") == spec.get("clusterIPs"))
+            != (old["spec"].get("clusterIP") == spec.get("clusterIP"))
+    });
+    if sent_one
+        || spec
+            .get("clusterIPs")
+            .is_none_or(|all| all.as_array().is_none_or(Vec::is_empty))
+    {
+        spec.insert("clusterIPs".to_owned(), json!([address]));
+    }
     spec.insert("clusterIP".to_owned(), json!(address));
 }
 
@@ -260,6 +281,9 @@ fn status_defaults(service: &mut Value, old: Option<&Value>, kind: &str) {
 
 pub(super) fn validate(state: &State, old: Option<&Value>, service: &Value) -> Vec<FieldError> {
     let mut faults = Vec::new();
+    if let Some(old) = old {
+        validate_update(old, service, &mut faults);
+    }
     let spec = &service["spec"];
     let kinds = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
     one_of("spec.type", &spec["type"], &kinds, &mut faults);
@@ -282,17 +306,108 @@ pub(super) fn validate(state: &State, old: Option<&Value>, service: &Value) -> V
     if spec["ports"].as_array().is_none_or(Vec::is_empty) && !headless && kind != "ExternalName" {
         faults.push(FieldError::required("spec.ports", ""));
     }
-    if kind == "LoadBalancer" && headless {
-        let detail = "may not be set to 'None' for LoadBalancer services";
+    if takes_external_traffic(kind) && headless {
+        let detail = format!("may not be set to 'None' for {kind} services");
+        let value = &spec["clusterIP"];
+        faults.push(FieldError::invalid("spec.clusterIPs[0]", value, detail));
+    }
+    if kind == "ExternalName" && spec["externalName"].as_str().unwrap_or_default().is_empty() {
+        faults.push(FieldError::required("spec.externalName", ""));
+    }
+    if kind != "LoadBalancer" && !spec["loadBalancerClass"].is_null() {
+        let detail = "may only be used when `type` is 'LoadBalancer'";
+        faults.push(FieldError::forbidden("spec.loadBalancerClass", detail));
+    }
+    validate_addresses(state, old, service, &mut faults);
+    validate_source_ranges(spec, &mut faults);
+    validate_ports(state, service, &mut faults);
+    faults
+}
+
+fn validate_addresses(
+    state: &State,
+    old: Option<&Value>,
+    service: &Value,
+    faults: &mut Vec<FieldError>,
+) {
+    let spec = &service["spec"];
+    let address = spec["clusterIP"].as_str().unwrap_or_default();
+    if address.is_empty() {
+        return;
+    }
+    if spec["clusterIPs"][0] != address {
+        let value = &spec["clusterIPs"];
+        let detail = "first value must match `clusterIP`";
+        faults.push(FieldError::invalid("spec.clusterIPs", value, detail));
+        return;
+    }
+    let is_kept = old.is_some_and(|old| old["spec"]["clusterIP"] == address);
+    if is_kept || address == "None" {
+        return;
+    }
+    if address.parse::<Ipv4Addr>().is_err() {
+        let detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
         faults.push(FieldError::invalid(
-            "spec.clusterIP",
-            &spec["clusterIP"],
+            "spec.clusterIPs[0]",
+            &json!(address),
             detail,
         ));
+        return;
     }
-    validate_ports(state, service, &mut faults);
-    if let Some(old) = old {
-        validate_update(old, service, &mut faults);
+    let key = (
+        object::namespace(service).to_owned(),
+        object::name(service).to_owned(),
+    );
+    if others(state, &key).any(|other| other["spec"]["clusterIP"] == address) {
+        let detail = format!("failed to allocate IP {address}: provided IP is already allocated");
+        let value = &spec["clusterIPs"];
+        faults.push(FieldError::invalid("spec.clusterIPs", value, detail));
+    }
+}
+
+fn validate_source_ranges(spec: &Value, faults: &mut Vec<FieldError>) {
+    for (i, range) in object::items(&spec["loadBalancerSourceRanges"]).enumerate() {
+        let text = range.as_str().unwrap_or_default().trim();
+        let is_network = text.split_once('/').is_some_and(|(address, length)| {
+            let longest = match address.parse::<IpAddr>() {
+                Ok(IpAddr::V4(_)) => 32,
+                Ok(IpAddr::V6(_)) => 128,
+                Err(_) => return false,
+            };
+            length.parse::<u8>().is_ok_and(|length| length <= longest)
+        });
+        if !is_network {
+            let path = format!("spec.LoadBalancerSourceRanges[{i}]");
+            let detail = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+            faults.push(FieldError::invalid(&path, range, detail));
+        }
+    }
+}
+
+/// Faults in the status that a write of it brings.
+pub(super) fn validate_status(service: &Value) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    let ingress = &service["status"]["loadBalancer"]["ingress"];
+    if service["spec"]["type"] != "LoadBalancer" && object::items(ingress).next().is_some() {
+        let detail = "may only be used when `spec.type` is \"LoadBalancer\"";
+        faults.push(FieldError::forbidden("status.loadBalancer.ingress", detail));
+    }
+    for (i, ingress) in object::items(ingress).enumerate() {
+        let path = |field: &str| format!("status.loadBalancer.ingress[{i}].{field}");
+        let ip = ingress["ip"].as_str().unwrap_or_default();
+        if !ip.is_empty() && ip.parse::<IpAddr>().is_err() {
+            let detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+            faults.push(FieldError::invalid(&path("ip"), &json!(ip), detail));
+        }
+        let host = ingress["hostname"].as_str().unwrap_or_default();
+        if host.parse::<IpAddr>().is_ok() {
+            let detail = "must be a DNS name, not an IP address";
+            faults.push(FieldError::invalid(&path("hostname"), &json!(host), detail));
+        } else if !host.is_empty() && !crate::validation::is_dns_subdomain(host) {
+            let detail = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
+                          and must start and end with an alphanumeric character";
+            faults.push(FieldError::invalid(&path("hostname"), &json!(host), detail));
+        }
     }
     faults
 }

@@ -30,7 +30,7 @@ impl ResponseBody {
         cuts.mark_unchanged();
         let lines = futures::stream::unfold(
             (watch, shaper, cuts),
-            |(mut watch, shaper, mut cuts)| async move {
+            |(mut watch, mut shaper, mut cuts)| async move {
                 let event = tokio::select! {
                     biased;
                     // An error means that nobody is left to cut.

@@ -183,6 +183,15 @@ fn aggregated_resource(resource: &Resource) -> Value {
 
 /// The list envelope of a kind.
 pub(super) fn list(resource: &Resource, items: &[Value], metadata: &Value) -> Value {
+    let mut items = items.to_vec();
+    if resource.custom.is_none() {
+        // The Go types of built-in kinds leave to the list what its items are.
+        for item in &mut items {
+            let item = object::as_map(item);
+            item.remove("kind");
+            item.remove("apiVersion");
+        }
+    }
     json!({
         "kind": format!("{}List", resource.kind), "apiVersion": resource.api_version(),
         "metadata": metadata, "items": items,
@@ -203,13 +212,13 @@ pub(super) fn partial_list(items: &[Value], metadata: &Value) -> Value {
 
 /// The Status that answers a deletion that is complete.
 pub(super) fn deleted(resource: &Resource, object: &Value) -> Value {
-    json!({
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-        "details": {
-            "name": object::name(object), "group": resource.group, "kind": resource.plural,
-            "uid": object::uid(object),
-        },
-    })
+    let mut details = json!({
+        "name": object::name(object), "kind": resource.plural, "uid": object::uid(object),
+    });
+    if !resource.group.is_empty() {
+        details["group"] = json!(resource.group);
+    }
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
 }
 
 #[cfg(test)]

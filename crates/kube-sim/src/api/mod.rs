@@ -18,20 +18,21 @@ use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Value, json};
 use tokio::sync::watch as latest;
 
+use crate::access::{Access, Attributes, User};
 use crate::faults::{ConnectionReset, Fault, Faults};
 use crate::resource::Registry;
 use crate::server::{
     ApiServer, DeleteOptions, Deleted, FieldValidation, List, ListOptions, Patch, Propagation,
     Target, WatchOptions, WriteOptions, Written,
 };
-use crate::status::Status;
+use crate::status::{FieldError, Status};
 use crate::table;
 
 pub use body::ResponseBody;
 pub(crate) use discovery::partial;
 
 use accept::{Accept, Shape};
-use route::{Query, ResourceRequest, Route};
+use route::{Query, ResourceRequest, Route, Subresource};
 
 /// Larger bodies are refused, as by the real server.
 const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
@@ -42,13 +43,18 @@ const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 #[derive(Clone)]
 pub struct ApiService {
     server: ApiServer,
+    access: Access,
     faults: Faults,
 }
 
 impl ApiService {
     /// A service over `server` with these faults.
-    pub fn new(server: ApiServer, faults: Faults) -> Self {
-        Self { server, faults }
+    pub(crate) fn new(server: ApiServer, access: Access, faults: Faults) -> Self {
+        Self {
+            server,
+            access,
+            faults,
+        }
     }
 
     async fn answer<B>(self, request: Request<B>) -> Result<Response<ResponseBody>, ConnectionReset>
@@ -66,8 +72,15 @@ impl ApiService {
             }
         };
         let query = Query::parse(parts.uri.query().unwrap_or_default());
+        let user = match self.access.authenticate(&parts.headers, &self.server) {
+            Ok(user) => user,
+            Err(status) => return Ok(failure(&status)),
+        };
         let mut call = Call {
             server: &self.server,
+            access: &self.access,
+            user: &user,
+            path: parts.uri.path(),
             method: &parts.method,
             headers: &parts.headers,
             query: &query,
@@ -80,6 +93,9 @@ impl ApiService {
             Ok(route) => route,
             Err(status) => return Ok(failure(&status)),
         };
+        if let Err(status) = call.authorize(&route) {
+            return Ok(failure(&status));
+        }
         let fault = match &route {
             Route::Resource(request) => self.faults.next(call.verb(request), &request.described()),
             _ => None,
@@ -124,6 +140,9 @@ where
 
 struct Call<'a> {
     server: &'a ApiServer,
+    access: &'a Access,
+    user: &'a User,
+    path: &'a str,
     method: &'a Method,
     headers: &'a HeaderMap,
     query: &'a Query,
@@ -139,6 +158,11 @@ impl Call<'_> {
         match route {
             Route::Health => Ok(text("ok")),
             Route::Resource(request) => self.resource(&request, &accept),
+            Route::Review(review) if *self.method == Method::POST => {
+                let answer = review.answer(&self.object()?, self.user, self.access, self.server);
+                Ok(json_response(StatusCode::CREATED, &answer))
+            }
+            Route::Review(_) => Err(Status::method_not_allowed()),
             route if *self.method != Method::GET => {
                 tracing::debug!(?route, method = %self.method, "method not allowed");
                 Err(Status::method_not_allowed())
@@ -161,6 +185,40 @@ impl Call<'_> {
                 openapi::document(registry, self.server, &group, &version).map(|doc| ok(&doc))
             }
         }
+    }
+
+    fn authorize(&self, route: &Route) -> Result<(), Status> {
+        let asked = match route {
+            Route::Resource(request) => Attributes {
+                verb: self.verb(request),
+                group: &request.target.resource.group,
+                resource: &request.target.resource.plural,
+                subresource: request.subresource_name(),
+                // The namespace of a request about a namespace is the namespace itself.
+                namespace: if request.target.resource.is("", "Namespace") {
+                    request.name.as_deref()
+                } else {
+                    request.target.namespace.as_deref()
+                },
+                name: request.name.as_deref().unwrap_or_default(),
+            },
+            Route::Review(review) => Attributes {
+                verb: "create",
+                group: review.group(),
+                resource: review.resource(),
+                subresource: "",
+                namespace: None,
+                name: "",
+            },
+            _ => {
+                return self.access.authorize_path(
+                    self.user,
+                    &self.method.as_str().to_lowercase(),
+                    self.path,
+                );
+            }
+        };
+        self.access.authorize(self.user, &asked, self.server)
     }
 
     fn resource(
@@ -197,28 +255,40 @@ impl Call<'_> {
                 let written = self.server.create(target, self.object()?, &options)?;
                 Ok(self.written(target, written, accept))
             }
+            ("POST", Some(name)) if request.subresource == Some(Subresource::Token) => {
+                let answer = self.server.request_token(target, name, &self.object()?)?;
+                Ok(json_response(StatusCode::CREATED, &answer))
+            }
+            (_, _) if request.subresource == Some(Subresource::Token) => {
+                Err(Status::method_not_allowed())
+            }
             ("PUT", Some(name)) => {
                 let (object, options) = (self.object()?, self.write_options()?);
-                let written = if request.status {
-                    self.server.update_status(target, name, object, &options)?
-                } else if request.finalize {
-                    self.server
-                        .finalize_namespace(target, name, &object, &options)?
-                } else {
-                    self.server.update(target, name, object, &options)?
+                let server = self.server;
+                let written = match request.subresource {
+                    Some(Subresource::Status) => {
+                        server.update_status(target, name, object, &options)?
+                    }
+                    Some(Subresource::Finalize) => {
+                        server.finalize_namespace(target, name, &object, &options)?
+                    }
+                    _ => server.update(target, name, object, &options)?,
                 };
                 Ok(self.written(target, written, accept))
             }
             ("PATCH", Some(name)) => {
-                let (patch, options) = (self.patch()?, self.write_options()?);
-                let written = if request.status {
+                let (patch, options) = (
+                    self.patch(target.resource.custom.is_some())?,
+                    self.write_options()?,
+                );
+                let written = if request.subresource == Some(Subresource::Status) {
                     self.server.patch_status(target, name, &patch, &options)?
                 } else {
                     self.server.patch(target, name, &patch, &options)?
                 };
                 Ok(self.written(target, written, accept))
             }
-            ("DELETE", Some(name)) if !request.status => {
+            ("DELETE", Some(name)) if request.subresource.is_none() => {
                 let deleted = self
                     .server
                     .delete_detailed(target, name, &self.delete_options()?)?;
@@ -287,6 +357,7 @@ impl Call<'_> {
             clock: self.server.clock().clone(),
             accept: accept.clone(),
             objects: self.rows(),
+            told_columns: false,
         };
         let body = ResponseBody::watch(watch, shaper, self.cuts.clone());
         Ok(with_type(StatusCode::OK, "application/json", body))
@@ -392,7 +463,7 @@ impl Call<'_> {
             .map_err(|e| Status::bad_request(format!("the request body is not YAML: {e}")))
     }
 
-    fn patch(&self) -> Result<Patch, Status> {
+    fn patch(&self, is_custom: bool) -> Result<Patch, Status> {
         match self.media_type() {
             "application/json-patch+json" => self.json_body().map(Patch::Json),
             "application/merge-patch+json" => self.json_body().map(Patch::Merge),
@@ -402,7 +473,7 @@ impl Call<'_> {
                 .json_body()
                 .or_else(|_| self.yaml_body())
                 .map(Patch::Apply),
-            other => Err(Status::unsupported_media_type(other)),
+            _ => Err(Status::unsupported_patch(is_custom)),
         }
     }
 
@@ -434,11 +505,20 @@ impl Call<'_> {
             "Strict" => FieldValidation::Strict,
             "Ignore" => FieldValidation::Ignore,
             other => {
-                return Err(Status::bad_request(format!(
-                    "fieldValidation: Unsupported value: {other:?}: supported values: \"Ignore\", \"Strict\", \"Warn\""
-                )));
+                let allowed = ["Ignore", "Strict", "Warn"].map(str::to_owned);
+                let fault = FieldError::not_supported("fieldValidation", &json!(other), &allowed);
+                return Err(self.options_fault(fault));
             }
         };
+        let is_apply = self.media_type() == "application/apply-patch+yaml";
+        if is_apply && field_manager.is_empty() {
+            let fault = FieldError::required("fieldManager", "is required for apply patch");
+            return Err(self.options_fault(fault));
+        }
+        if !is_apply && self.query.flag("force") {
+            let detail = "may not be specified for non-apply patch";
+            return Err(self.options_fault(FieldError::forbidden("force", detail)));
+        }
         Ok(WriteOptions {
             dry_run: self.dry_run()?,
             field_manager,
@@ -447,22 +527,34 @@ impl Call<'_> {
         })
     }
 
+    /// 422 for a parameter of a write.
+    fn options_fault(&self, fault: FieldError) -> Status {
+        let kind = match self.method.as_str() {
+            "POST" => "CreateOptions",
+            "PUT" => "UpdateOptions",
+            "DELETE" => "DeleteOptions",
+            _ => "PatchOptions",
+        };
+        Status::invalid_kind("meta.k8s.io", kind, vec![fault])
+    }
+
     fn dry_run(&self) -> Result<bool, Status> {
         match self.query.text("dryRun").as_str() {
             "" => Ok(false),
             "All" => Ok(true),
-            other => Err(Status::bad_request(format!(
-                "dryRun: Unsupported value: {other:?}: supported values: \"All\""
-            ))),
+            other => {
+                let fault = FieldError::not_supported("dryRun", &json!(other), &["All".to_owned()]);
+                Err(self.options_fault(fault))
+            }
         }
     }
 
     fn delete_options(&self) -> Result<DeleteOptions, Status> {
-        let mut options = if self.body.is_empty() {
-            DeleteOptions::default()
-        } else {
-            DeleteOptions::from_body(&self.object()?)?
-        };
+        // As in the real server: options in a body hide those of the query.
+        if !self.body.is_empty() {
+            return DeleteOptions::from_body(&self.object()?);
+        }
+        let mut options = DeleteOptions::default();
         let policy = self.query.text("propagationPolicy");
         if !policy.is_empty() {
             options.propagation = Some(Propagation::parse(&policy)?);
@@ -470,7 +562,7 @@ impl Call<'_> {
         if let Some(seconds) = self.query.number("gracePeriodSeconds")? {
             options.grace_period_seconds = i64::try_from(seconds).ok();
         }
-        options.dry_run |= self.dry_run()?;
+        options.dry_run = self.dry_run()?;
         Ok(options)
     }
 }
@@ -480,10 +572,12 @@ pub(crate) struct Shaper {
     clock: crate::clock::Clock,
     accept: Accept,
     objects: table::RowObject,
+    /// Columns come with the first table only.
+    told_columns: bool,
 }
 
 impl Shaper {
-    fn shape(&self, target: &Target, event: crate::server::WatchEvent) -> Value {
+    fn shape(&mut self, target: &Target, event: crate::server::WatchEvent) -> Value {
         let object = match (self.accept.shape, event.kind) {
             (_, "ERROR") | (Shape::Full, _) => event.object,
             (Shape::Partial, _) => discovery::partial(&event.object),
@@ -495,13 +589,18 @@ impl Shaper {
                 } else {
                     std::slice::from_ref(&event.object)
                 };
-                table::render(
+                let mut table = table::render(
                     &target.resource,
                     rows,
                     &metadata,
                     self.objects,
                     self.clock.now(),
-                )
+                );
+                if self.told_columns {
+                    table["columnDefinitions"] = json!([]);
+                }
+                self.told_columns = true;
+                table
             }
         };
         json!({"type": event.kind, "object": object})

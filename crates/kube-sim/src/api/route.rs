@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
+use crate::access::Review;
 use crate::resource::{Registry, Resource};
 use crate::server::Target;
 use crate::status::Status;
@@ -17,10 +18,18 @@ pub(super) enum Route {
     CoreVersions,
     Groups,
     Group(String),
-    GroupVersion { group: String, version: String },
+    GroupVersion {
+        group: String,
+        version: String,
+    },
     OpenApiIndex,
-    OpenApi { group: String, version: String },
+    OpenApi {
+        group: String,
+        version: String,
+    },
     Resource(ResourceRequest),
+    /// Something that is answered and not stored.
+    Review(Review),
 }
 
 /// A collection, or an object in it.
@@ -28,22 +37,43 @@ pub(super) enum Route {
 pub(super) struct ResourceRequest {
     pub(super) target: Target,
     pub(super) name: Option<String>,
-    /// The `/status` subresource.
-    pub(super) status: bool,
-    /// The `/finalize` subresource of namespaces.
-    pub(super) finalize: bool,
+    pub(super) subresource: Option<Subresource>,
     /// A path below the deprecated `/watch/`.
     pub(super) legacy_watch: bool,
 }
 
+/// The subresources that are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subresource {
+    Status,
+    /// Of namespaces.
+    Finalize,
+    /// Of ServiceAccounts.
+    Token,
+}
+
+impl Subresource {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Finalize => "finalize",
+            Self::Token => "token",
+        }
+    }
+}
+
 impl ResourceRequest {
+    /// `status`, or empty.
+    pub(super) fn subresource_name(&self) -> &'static str {
+        self.subresource.map_or("", Subresource::name)
+    }
+
     /// `services`, `services/status`, `poolservices.network.openyurt.io`: how fault plans name it.
     pub(super) fn described(&self) -> String {
         let resource = self.target.resource.group_resource();
-        match (self.status, self.finalize) {
-            (true, _) => format!("{resource}/status"),
-            (_, true) => format!("{resource}/finalize"),
-            _ => resource,
+        match self.subresource {
+            Some(subresource) => format!("{resource}/{}", subresource.name()),
+            None => resource,
         }
     }
 }
@@ -78,6 +108,11 @@ pub(super) fn parse(path: &str, registry: &Registry) -> Result<Route, Status> {
             group: (*group).to_owned(),
             version: (*version).to_owned(),
         },
+        ["apis", group, version, plural]
+            if let Some(review) = Review::of_path(group, version, plural) =>
+        {
+            Route::Review(review)
+        }
         ["api", version, rest @ ..] => resource(registry, "", version, rest)?,
         ["apis", group, version, rest @ ..] => resource(registry, group, version, rest)?,
         _ => return Err(Status::no_such_resource()),
@@ -120,10 +155,11 @@ fn resource(
     if resource.namespaced != namespace.is_some() && (name.is_some() || !resource.namespaced) {
         return Err(Status::no_such_resource());
     }
-    let (status, finalize) = match subresource {
-        None => (false, false),
-        Some("status") if resource.status => (true, false),
-        Some("finalize") if resource.is("", "Namespace") => (false, true),
+    let subresource = match subresource {
+        None => None,
+        Some("status") if resource.status => Some(Subresource::Status),
+        Some("finalize") if resource.is("", "Namespace") => Some(Subresource::Finalize),
+        Some("token") if resource.is("", "ServiceAccount") => Some(Subresource::Token),
         Some("status") => return Err(Status::no_such_resource()),
         Some(other) => {
             return Err(Status::not_implemented(&format!(
@@ -138,8 +174,7 @@ fn resource(
             namespace,
         },
         name,
-        status,
-        finalize,
+        subresource,
         legacy_watch,
     }))
 }

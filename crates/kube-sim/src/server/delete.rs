@@ -11,7 +11,7 @@ use super::{ApiServer, Change, List, ListOptions, State, Target};
 use crate::admission;
 use crate::clock::rfc3339;
 use crate::object::{self, metadata_mut};
-use crate::status::Status;
+use crate::status::{FieldError, Status};
 use crate::versions;
 
 /// The finalizer that waits for dependents (`propagationPolicy=Foreground`).
@@ -70,9 +70,15 @@ impl Propagation {
             "Background" => Ok(Self::Background),
             "Foreground" => Ok(Self::Foreground),
             "Orphan" => Ok(Self::Orphan),
-            other => Err(Status::bad_request(format!(
-                "invalid propagationPolicy {other:?}: must be one of Foreground, Background, Orphan"
-            ))),
+            other => {
+                let allowed = ["Background", "Foreground", "Orphan"].map(str::to_owned);
+                let fault = FieldError::not_supported("propagationPolicy", &json!(other), &allowed);
+                Err(Status::invalid_kind(
+                    "meta.k8s.io",
+                    "DeleteOptions",
+                    vec![fault],
+                ))
+            }
         }
     }
 }
@@ -228,19 +234,30 @@ fn check_preconditions(
     options: &DeleteOptions,
 ) -> Result<(), Status> {
     let checks = [
-        ("UID", &options.uid, object::uid(old)),
+        (
+            "UID",
+            &options.uid,
+            object::uid(old),
+            "deleted and then recreated",
+        ),
         (
             "ResourceVersion",
             &options.resource_version,
             object::meta_str(old, "resourceVersion"),
+            "modified",
         ),
     ];
-    for (what, wanted, found) in checks {
+    for (what, wanted, found, changed) in checks {
         if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != found) {
             let why = format!(
-                "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+                "the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). \
+                 The object might have been {changed}"
             );
-            return Err(Status::conflict(&target.resource, object::name(old), &why));
+            return Err(Status::precondition(
+                &target.resource,
+                object::name(old),
+                &why,
+            ));
         }
     }
     Ok(())

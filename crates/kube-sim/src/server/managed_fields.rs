@@ -48,7 +48,9 @@ pub(super) fn record_update(
     let after = lists.fields_of(new);
     let before = old.map(|old| lists.fields_of(old)).unwrap_or_default();
     let differs = |path: &Path| old.is_none_or(|old| lookup(old, path) != lookup(new, path));
-    let changed: FieldSet = after.iter().filter(|path| differs(path)).cloned().collect();
+    let mut changed: FieldSet = after.iter().filter(|path| differs(path)).cloned().collect();
+    let made = containers(resource, old, &changed);
+    changed.extend(made);
     let removed: FieldSet = before.difference(&after).cloned().collect();
     let mut entries = Entry::read(new);
     let mine = |entry: &Entry| entry.is(manager, "Update", part);
@@ -74,6 +76,27 @@ pub(super) fn record_update(
     Entry::write(entries, new);
 }
 
+/// The maps and lists that came with the changed fields: they are the manager's as well. The structs that every object of
+/// a built-in kind has are nobody's.
+fn containers(resource: &Resource, old: Option<&Value>, changed: &FieldSet) -> FieldSet {
+    let is_struct = |path: &[String]| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let is_builtin = resource.custom.is_none();
+        match path.as_slice() {
+            ["f:metadata"] => true,
+            ["f:spec" | "f:status"] | ["f:status", "f:loadBalancer"] => is_builtin,
+            _ => false,
+        }
+    };
+    let is_new = |path: &[String]| old.is_none_or(|old| lookup(old, path).is_none());
+    changed
+        .iter()
+        .flat_map(|path| (1..path.len()).filter_map(|n| path.get(..n)))
+        .filter(|path| !is_struct(path) && is_new(path))
+        .map(<[String]>::to_vec)
+        .collect()
+}
+
 /// Merges an apply configuration into `object` and records its manager.
 ///
 /// Fields that this manager applied before, and neither it nor anybody else wants any more, are removed.
@@ -97,6 +120,12 @@ pub(super) fn record_apply(
         .filter(in_part)
         .collect();
     let mut entries = Entry::read(object);
+    if entries.is_empty() && !object::uid(object).is_empty() {
+        // What nobody is recorded for was there before: its owner is a name that nobody has.
+        let mut before = Entry::new(resource, "before-first-apply", "Update", Part::Main);
+        before.fields = lists.fields_of(object);
+        entries.push(before);
+    }
     let mine = |entry: &Entry| entry.is(manager, "Apply", part);
 
     let mut causes = Vec::new();
@@ -110,10 +139,7 @@ pub(super) fn record_apply(
         for path in contested {
             causes.push(Cause {
                 reason: "FieldManagerConflict",
-                message: format!(
-                    "conflict with {:?} using {}",
-                    entry.manager, entry.api_version
-                ),
+                message: format!("conflict with {}", entry.readable_manager()),
                 field: readable(&path),
             });
             entry.fields.remove(&path);
@@ -188,6 +214,21 @@ impl Entry {
             && self.subresource == subresource(part)
     }
 
+    /// Who it is, as a conflict names them.
+    fn readable_manager(&self) -> String {
+        let mut text = format!("{:?}", self.manager);
+        if !self.subresource.is_empty() {
+            text = format!("{text} with subresource {:?}", self.subresource);
+        }
+        if self.operation == "Update" {
+            text = format!("{text} using {}", self.api_version);
+            if !self.time.is_empty() {
+                text = format!("{text} at {}", self.time);
+            }
+        }
+        text
+    }
+
     /// Elements without a manager reset the list: that is how clients ask for it.
     fn read(object: &Value) -> Vec<Self> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -215,8 +256,11 @@ impl Entry {
             .map(|entry| {
                 let mut value = json!({
                     "manager": entry.manager, "operation": entry.operation, "apiVersion": entry.api_version,
-                    "time": entry.time, "fieldsType": "FieldsV1", "fieldsV1": write_fields(&entry.fields),
+                    "fieldsType": "FieldsV1", "fieldsV1": write_fields(&entry.fields),
                 });
+                if !entry.time.is_empty() {
+                    value["time"] = json!(entry.time);
+                }
                 if !entry.subresource.is_empty() {
                     value["subresource"] = json!(entry.subresource);
                 }

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch as latest;
 
+use crate::access::Tokens;
 use crate::admission;
 use crate::clock::Clock;
 use crate::crd;
@@ -85,6 +86,7 @@ pub(crate) struct State {
     log_capacity: usize,
     /// Changes up to this revision are no longer in the log.
     compacted: u64,
+    pub(crate) tokens: Tokens,
     pub(crate) rng: fastrand::Rng,
 }
 
@@ -100,6 +102,7 @@ impl ApiServer {
             log: VecDeque::new(),
             log_capacity: DEFAULT_LOG_CAPACITY,
             compacted: 1,
+            tokens: Tokens::default(),
             rng: fastrand::Rng::with_seed(seed),
         };
         let server = Self {
@@ -114,6 +117,8 @@ impl ApiServer {
                 tracing::error!(%status, "bootstrap object refused");
             }
         }
+        // What a real server keeps for watches begins with what it finds when it starts.
+        server.compact();
         server
     }
 
@@ -187,7 +192,7 @@ impl ApiServer {
         self.shared.clock.now()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere leaves a state in which every commit is whole: go on with it.
         self.shared
             .state

@@ -6,7 +6,7 @@ use super::read::sent_revision;
 use super::write::{Manager, Part, WriteOptions, Written, check_body};
 use super::{ApiServer, State, Target, managed_fields, strategic};
 use crate::object::{self, metadata_mut};
-use crate::status::Status;
+use crate::status::{FieldError, Status};
 use crate::versions;
 
 /// A patch, as sent.
@@ -67,9 +67,16 @@ impl ApiServer {
             let old = state.existing(target, name)?;
             // Patches speak the fields of the version that the client named.
             let mut new = versions::present(&target.resource, &old);
-            apply_to(target, name, patch, &mut new)?;
+            apply_to(target, patch, &mut new)?;
             check_identity(target, name, &new)?;
             versions::store(&target.resource, &mut new);
+            let is_newest = sent_revision(&new)?.is_none_or(|sent| sent == object::revision(&old));
+            if is_newest && object::uid(&new) != object::uid(&old) {
+                // What is a precondition in a replace is a field like others in a patch.
+                let uid = &new["metadata"]["uid"];
+                let fault = FieldError::invalid("metadata.uid", uid, "field is immutable");
+                return Err(Status::invalid(&target.resource, name, vec![fault]));
+            }
             state.replace(
                 target,
                 &old,
@@ -83,21 +90,19 @@ impl ApiServer {
     }
 }
 
-fn apply_to(target: &Target, name: &str, patch: &Patch, object: &mut Value) -> Result<(), Status> {
+fn apply_to(target: &Target, patch: &Patch, object: &mut Value) -> Result<(), Status> {
     let resource = &target.resource;
     match patch {
         Patch::Json(operations) => {
             let patch: json_patch::Patch = serde_json::from_value(operations.clone())
                 .map_err(|e| Status::bad_request(format!("error decoding patch: {e}")))?;
-            json_patch(&patch, object).map_err(|why| Status::unprocessable(resource, name, why))
+            json_patch(&patch, object).map_err(|_| Status::unprocessable())
         }
         Patch::Merge(patch) if patch.is_object() => {
             json_patch::merge(object, patch);
             Ok(())
         }
-        Patch::Strategic(_) if resource.custom.is_some() => Err(Status::unsupported_media_type(
-            "application/strategic-merge-patch+json",
-        )),
+        Patch::Strategic(_) if resource.custom.is_some() => Err(Status::unsupported_patch(true)),
         Patch::Strategic(patch) if patch.is_object() => {
             strategic::merge(&resource.kind, object, patch)
                 .map_err(|e| Status::bad_request(e.to_string()))
@@ -113,7 +118,7 @@ fn apply_to(target: &Target, name: &str, patch: &Patch, object: &mut Value) -> R
 
 /// RFC 6902, with what the real server's library (evanphx/json-patch) does beyond it: `test` with null holds for a
 /// member that is absent.
-fn json_patch(patch: &json_patch::Patch, object: &mut Value) -> Result<(), String> {
+fn json_patch(patch: &json_patch::Patch, object: &mut Value) -> Result<(), json_patch::PatchError> {
     for operation in &patch.0 {
         if let json_patch::PatchOperation::Test(test) = operation
             && test.value.is_null()
@@ -123,9 +128,7 @@ fn json_patch(patch: &json_patch::Patch, object: &mut Value) -> Result<(), Strin
         {
             continue;
         }
-        json_patch::patch(object, std::slice::from_ref(operation)).map_err(|e| {
-            format!("the server rejected our request due to an error in our request: {e}")
-        })?;
+        json_patch::patch(object, std::slice::from_ref(operation))?;
     }
     Ok(())
 }
@@ -158,8 +161,11 @@ impl State {
     ) -> Result<Written, Status> {
         let resource = &target.resource;
         if options.field_manager.is_empty() {
-            return Err(Status::bad_request(
-                "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+            let fault = FieldError::required("fieldManager", "is required for apply patch");
+            return Err(Status::invalid_kind(
+                "meta.k8s.io",
+                "PatchOptions",
+                vec![fault],
             ));
         }
         if !config.is_object() {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{ApiServer, State, Target};
 use crate::object;
 use crate::resource::Resource;
 use crate::selector::{FieldSelector, LabelSelector};
-use crate::status::Status;
+use crate::status::{FieldError, Status};
 use crate::versions;
 
 /// The query of a list.
@@ -245,6 +245,11 @@ struct Page {
 impl Page {
     fn of(options: &ListOptions, state: &State) -> Result<Self, Status> {
         if !options.continue_token.is_empty() {
+            if !matches!(options.resource_version.as_str(), "" | "0") {
+                return Err(Status::bad_request(
+                    "specifying resource version is not allowed when using continue",
+                ));
+            }
             let broken = || Status::bad_request("continue key is not valid: malformed value");
             let (revision, after) = options.continue_token.split_once(':').ok_or_else(broken)?;
             let revision = revision.parse().map_err(|_| broken())?;
@@ -258,15 +263,21 @@ impl Page {
             "" | "NotOlderThan" => false,
             "Exact" => true,
             other => {
-                return Err(Status::bad_request(format!(
-                    "resourceVersionMatch: Unsupported value: {other:?}"
+                let allowed = ["Exact", "NotOlderThan"].map(str::to_owned);
+                let path = "resourceVersionMatch";
+                return Err(options_fault(FieldError::not_supported(
+                    path,
+                    &json!(other),
+                    &allowed,
                 )));
             }
         };
         if !options.resource_version_match.is_empty() && asked.is_none() {
-            return Err(Status::bad_request(
-                "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
-            ));
+            let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            return Err(options_fault(FieldError::forbidden(
+                "resourceVersionMatch",
+                detail,
+            )));
         }
         let asked = asked.unwrap_or(0);
         if asked > state.revision {
@@ -277,6 +288,11 @@ impl Page {
             after: None,
         })
     }
+}
+
+/// 422 for the options of a list or a watch.
+pub(super) fn options_fault(fault: FieldError) -> Status {
+    Status::invalid_kind("meta.k8s.io", "ListOptions", vec![fault])
 }
 
 /// A `resourceVersion` parameter: absent, or a number.

@@ -7,14 +7,17 @@ use serde_json::{Value, json};
 use tokio::sync::watch as latest;
 use tokio::time::Instant;
 
-use super::read::{Selection, parse_revision};
+use super::read::{Selection, options_fault, parse_revision};
 use super::{ApiServer, ListOptions, LogEntry, Target};
 use crate::object;
-use crate::status::Status;
+use crate::status::{FieldError, Status};
 use crate::versions;
 
 /// How often a watch that wants bookmarks gets one, as in the real server's watch cache.
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long before the end of a watch its last bookmark comes.
+const BOOKMARK_BEFORE_END: Duration = Duration::from_secs(2);
 
 /// The query of a watch.
 #[derive(Debug, Clone, Default)]
@@ -72,9 +75,11 @@ impl ApiServer {
             &options.field_selector,
         )?;
         if options.send_initial_events && options.resource_version_match != "NotOlderThan" {
-            return Err(Status::bad_request(
-                "sendInitialEvents: Forbidden: resourceVersionMatch=NotOlderThan is required with sendInitialEvents",
-            ));
+            let detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+            return Err(options_fault(FieldError::forbidden(
+                "resourceVersionMatch",
+                detail,
+            )));
         }
         let asked = parse_revision(&options.resource_version)?.unwrap_or(0);
         let changes = self.shared.revision.subscribe();
@@ -98,7 +103,7 @@ impl ApiServer {
             pending,
             changes,
             bookmarks: options.allow_bookmarks,
-            next_bookmark: now + BOOKMARK_INTERVAL,
+            next_bookmark: now + first_bookmark(options.timeout),
             deadline: options.timeout.map(|timeout| now + timeout),
             ended: false,
         })
@@ -130,6 +135,13 @@ impl ApiServer {
         }
         Ok((list.revision, events))
     }
+}
+
+/// As in the real server, a watch that ends soon gets its bookmark shortly before.
+fn first_bookmark(timeout: Option<Duration>) -> Duration {
+    timeout
+        .and_then(|timeout| timeout.checked_sub(BOOKMARK_BEFORE_END))
+        .map_or(BOOKMARK_INTERVAL, |time| time.min(BOOKMARK_INTERVAL))
 }
 
 fn too_old(asked: u64, oldest: u64) -> Status {
@@ -192,7 +204,7 @@ impl Watch {
     fn on_timer(&mut self) {
         let now = Instant::now();
         self.ended = self.deadline.is_some_and(|deadline| deadline <= now);
-        if self.bookmarks {
+        if self.bookmarks && !self.ended {
             self.next_bookmark = now + BOOKMARK_INTERVAL;
             self.pending
                 .push_back(bookmark(&self.target, self.cursor, false));

@@ -14,7 +14,7 @@ use crate::crd;
 use crate::object::{self, metadata_mut, put};
 use crate::resource::Resource;
 use crate::status::{FieldError, Status};
-use crate::{validation, versions};
+use crate::{typed, validation, versions};
 
 /// What is done about fields that the schema does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -132,6 +132,11 @@ impl ApiServer {
         self.write(|state, now| {
             let old = state.existing(target, name)?;
             let object = check_body(target, Some(name), object)?;
+            if !target.resource.unconditional && sent_revision(&object)?.is_none() {
+                let detail = "must be specified for an update";
+                let fault = FieldError::invalid("metadata.resourceVersion", &json!(0), detail);
+                return Err(Status::invalid(&target.resource, name, vec![fault]));
+            }
             state.replace(
                 target,
                 &old,
@@ -162,7 +167,7 @@ impl State {
     ) -> Result<Written, Status> {
         let resource = &target.resource;
         if sent_revision(&object)?.is_some() {
-            return Err(Status::bad_request(
+            return Err(Status::without_reason(
                 "resourceVersion should not be set on objects to be created",
             ));
         }
@@ -343,24 +348,29 @@ impl State {
     ) -> Result<Vec<String>, Status> {
         let name = object::name(object).to_owned();
         let mut warnings = Vec::new();
-        if let Some(custom) = &resource.custom {
-            warnings.extend(custom.warning.clone());
-            let unknown = custom.schema.prune(object);
-            let texts = unknown.iter().map(|path| format!("unknown field {path:?}"));
-            match options.field_validation {
-                FieldValidation::Strict if !unknown.is_empty() => {
-                    let list: Vec<String> = texts.collect();
-                    return Err(Status::bad_request(format!(
-                        "{} in version {:?} cannot be handled as a {}: strict decoding error: {}",
-                        resource.kind,
-                        resource.version,
-                        resource.kind,
-                        list.join(", ")
-                    )));
-                }
-                FieldValidation::Warn => warnings.extend(texts),
-                _ => {}
+        let unknown = match &resource.custom {
+            Some(custom) => {
+                warnings.extend(custom.warning.clone());
+                custom.schema.prune(object)
             }
+            None => typed::normalise(resource, object)?,
+        };
+        let texts = unknown.iter().map(|path| format!("unknown field {path:?}"));
+        match options.field_validation {
+            FieldValidation::Strict if !unknown.is_empty() => {
+                let list: Vec<String> = texts.collect();
+                return Err(Status::bad_request(format!(
+                    "{} in version {:?} cannot be handled as a {}: strict decoding error: {}",
+                    resource.kind,
+                    resource.version,
+                    resource.kind,
+                    list.join(", ")
+                )));
+            }
+            FieldValidation::Warn => warnings.extend(texts),
+            _ => {}
+        }
+        if let Some(custom) = &resource.custom {
             custom.schema.apply_defaults(object);
         }
         drop_nulls_in_metadata(object);
@@ -372,9 +382,10 @@ impl State {
         if let Some(custom) = &resource.custom {
             faults.extend(custom.schema.validate(object));
         }
-        if part == Part::Main {
-            faults.extend(admission::validate(self, resource, old, object));
-        }
+        faults.extend(match part {
+            Part::Main => admission::validate(self, resource, old, object),
+            Part::Status => admission::validate_status(resource, object),
+        });
         if faults.is_empty() {
             return Ok(warnings);
         }
