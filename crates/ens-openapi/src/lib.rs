@@ -5,7 +5,9 @@
 //!   around load balancers are typed ([`api`]) and gathered in the trait [`EnsApi`], which callers can mock or decorate.
 //! * [`Error`] sorts failures by what can be done about them ([`Error::class`]), says whether a failed write may have
 //!   taken effect all the same ([`Error::effect`]), and keeps the code, message and RequestId of the cloud.
-//! * Reads are repeated when that may help; writes are sent once.
+//! * Reads are repeated when that may help; writes are sent once. See [`layer`] for which and when.
+//! * The steps of a call are tower layers ([`layer`]) that can be left out or replaced.
+//! * A [`RateLimiter`] keeps below the published quotas, with priorities and in rotation between callers.
 //! * [`signer`] is usable alone: pure functions for the signatures of all of Alibaba Cloud's RPC-style APIs.
 //! * Credentials come from anywhere that [`credentials::ProvideCredentials`] stands for;
 //!   [`credentials::CredentialChain`] looks where the official clients look.

@@ -121,10 +121,9 @@ impl RateLimiter {
                 return Err(next.duration_since(asked));
             }
             // Whoever wakes first gives the turn away, to this call or to another.
-            tokio::select! {
-                biased;
-                _ = &mut ticket.granted => return Ok(asked.elapsed()),
-                () = tokio::time::sleep_until(next) => {}
+            let granted = tokio::time::timeout_at(next, &mut ticket.granted);
+            if granted.await.is_ok() {
+                return Ok(asked.elapsed());
             }
         }
     }

@@ -1,13 +1,4 @@
 //! Repeating what may succeed later.
-//!
-//! | failure | a read | a write |
-//! |---|---|---|
-//! | throttled, unavailable | repeated, with full jitter, after the pause that the cloud asks for | once; when asked for, repeated if it surely took no effect |
-//! | date, nonce or security token refused | signed anew, once | the same |
-//! | gone, busy, conflict, quota, invalid, denied, unknown | once | once |
-//!
-//! The classes are those of [`ErrorClass`]. No official client repeats a write by itself either (table "Retry rules" of
-//! the SDKs: alibabacloud-go/tea, `dara/retry.go`; aliyun/alibaba-cloud-sdk-go, `sdk/client.go`).
 
 use std::time::Duration;
 
@@ -67,6 +58,15 @@ impl RetryPolicy {
 }
 
 /// Repeats calls by a [`RetryPolicy`].
+///
+/// | failure | a read | a write |
+/// |---|---|---|
+/// | throttled, unavailable | repeated, with full jitter, after the pause that the cloud asks for | once; when asked for, repeated if it surely took no effect |
+/// | date, nonce or security token refused | signed anew, once | the same |
+/// | gone, busy, conflict, quota, invalid, denied, unknown | once | once |
+///
+/// The classes are those of [`ErrorClass`]. No official client repeats a write by itself either (table "Retry rules" of
+/// the SDKs: alibabacloud-go/tea, `dara/retry.go`; aliyun/alibaba-cloud-sdk-go, `sdk/client.go`).
 #[derive(Clone, Debug)]
 pub struct RetryLayer {
     policy: RetryPolicy,
