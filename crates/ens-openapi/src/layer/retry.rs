@@ -62,11 +62,10 @@ impl RetryPolicy {
 /// | failure | a read | a write |
 /// |---|---|---|
 /// | throttled, unavailable | repeated, with full jitter, after the pause that the cloud asks for | once; when asked for, repeated if it surely took no effect |
-/// | date, nonce or security token refused | signed anew, once | the same |
+/// | date, nonce or security token refused | signed anew, once | once; when asked for, signed anew, once |
 /// | gone, busy, conflict, quota, invalid, denied, unknown | once | once |
 ///
-/// The classes are those of [`ErrorClass`]. No official client repeats a write by itself either (table "Retry rules" of
-/// the SDKs: alibabacloud-go/tea, `dara/retry.go`; aliyun/alibaba-cloud-sdk-go, `sdk/client.go`).
+/// The classes are those of [`ErrorClass`]; a write is repeated only where [`RetryPolicy::writes`] asks for it.
 #[derive(Clone, Debug)]
 pub struct RetryLayer {
     policy: RetryPolicy,
