@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::events::{EventType, Notifier, service_reference};
-use crate::index::Index;
+use crate::index::{Index, pool_in_name};
 use crate::leader::{Leadership, NotLeading};
 use crate::queue::Next;
 use crate::report;
@@ -233,8 +233,11 @@ impl FanOut {
         {
             return Ok(Next::LookAgain(SOON));
         }
+        let mut is_current = true;
         for deletion in &plan.delete {
-            outcome.note(self.delete(key, deletion).await);
+            let deleted = self.delete(view, deletion).await;
+            is_current &= matches!(deleted, Ok(Written::Done));
+            outcome.note(deleted);
         }
         for new in plan.create {
             outcome.note(self.create(new, regarding).await);
@@ -242,7 +245,8 @@ impl FanOut {
         for repair in &plan.repair {
             outcome.note(self.repair(key, repair, regarding).await);
         }
-        if let Some(service) = &view.service {
+        // The plan takes back the addresses of what it deletes: not where that did not happen.
+        if let Some(service) = view.service.as_ref().filter(|_| is_current) {
             if let Some(ingress) = plan.ingress {
                 outcome.note(self.writer.status(service, ingress).await);
             }
@@ -283,24 +287,37 @@ impl FanOut {
         Ok(written)
     }
 
-    /// Deletes a PoolService, after making sure that what the index misses is really gone: a
-    /// load balancer hangs on it.
-    async fn delete(&self, key: &ObjectKey, deletion: &Deletion) -> Result<Written, FanOutError> {
-        let is_there = match deletion.cause {
-            Cause::ServiceGone => self.writer.service_exists(key).await?,
-            Cause::PoolGone => {
-                let pool = deletion.name.strip_prefix(&key.name);
-                let pool = pool
-                    .and_then(|rest| rest.strip_prefix('-'))
-                    .unwrap_or_default();
-                self.writer.pool_exists(pool, &self.config).await?
-            }
-            _ => false,
-        };
-        if is_there {
+    /// Deletes a PoolService, if the API server shows no reason to keep it.
+    async fn delete(&self, view: &View, deletion: &Deletion) -> Result<Written, FanOutError> {
+        if !self.is_confirmed(view, deletion).await? {
             return Ok(Written::Stale);
         }
-        self.writer.delete(&key.namespace, deletion).await
+        self.writer.delete(&view.key.namespace, deletion).await
+    }
+
+    /// Whether a PoolService has to go by what the API server has as well: a load balancer hangs
+    /// on it, and the index may lag behind (behaviour 2.8, 7.8). What is being deleted stays so
+    /// and needs no second look. The grace has passed already.
+    async fn is_confirmed(&self, view: &View, deletion: &Deletion) -> Result<bool, FanOutError> {
+        if matches!(
+            deletion.cause,
+            Cause::ServiceTerminating | Cause::PoolTerminating
+        ) {
+            return Ok(true);
+        }
+        let mut live = view.clone();
+        live.service = self.writer.service(&view.key).await?;
+        if let Some(pool) = pool_in_name(&deletion.name, &view.key.name) {
+            live.pools.retain(|known| known.name != pool);
+            live.pools
+                .extend(self.writer.pool(pool, &self.config).await?);
+        }
+        let config = Config {
+            unmatch_grace: 0,
+            ..self.config.clone()
+        };
+        let plan = fan_out::plan(&live, &config, &BTreeMap::new(), self.clock.seconds());
+        Ok(plan.delete.iter().any(|again| again.uid == deletion.uid))
     }
 
     fn say(&self, written: Written, regarding: &ObjectReference, reason: Reason, note: String) {

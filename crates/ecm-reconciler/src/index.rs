@@ -595,7 +595,8 @@ fn elb_selector(service: &fan_out::Service, class: &str) -> Option<Selector> {
     }
 }
 
-fn fan_out_pool(pool: &Pool) -> fan_out::Pool {
+/// What the fan-out needs of a pool.
+pub(crate) fn fan_out_pool(pool: &Pool) -> fan_out::Pool {
     fan_out::Pool {
         name: pool.name.clone(),
         uid: pool.uid.clone(),
@@ -604,7 +605,8 @@ fn fan_out_pool(pool: &Pool) -> fan_out::Pool {
     }
 }
 
-fn pool_in_name<'a>(pool_service: &'a str, service: &str) -> Option<&'a str> {
+/// The pool in the name of a PoolService of `service`: its name cannot be edited.
+pub(crate) fn pool_in_name<'a>(pool_service: &'a str, service: &str) -> Option<&'a str> {
     pool_service.strip_prefix(service)?.strip_prefix('-')
 }
 

@@ -11,7 +11,6 @@ use crate::scripted::{self, Answer, Call, Calls};
 const CLASS: &str = "alibabacloud.com/elb";
 const SERVICE: &str = "/api/v1/namespaces/shop/services/web";
 const POOL_SERVICES: &str = "/apis/network.openyurt.io/v1alpha1/namespaces/shop/poolservices";
-const POOL: &str = "/apis/apps.openyurt.io/v1beta2/nodepools";
 
 fn service(over: &Value) -> Value {
     let mut object = json!({
@@ -287,39 +286,112 @@ async fn a_delete_names_the_object_that_was_seen() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_pool_that_only_the_cache_misses_costs_no_load_balancer() {
-    let objects = ([service(&json!({}))], [ps("hefei", &json!({}))]);
-    let (controller, calls) = fan_out(
-        &objects.0,
+fn node_pool(tier: &str) -> Value {
+    json!({
+        "apiVersion": "apps.openyurt.io/v1beta2", "kind": "NodePool",
+        "metadata": { "name": "hefei", "labels": { "tier": tier } },
+    })
+}
+
+/// What a sync with `grace` writes for Service `web`, whose PoolService `web-hefei` publishes an
+/// address, when the cache shows one thing and the API server another.
+async fn deletes(cached: (Value, &str), live: (Option<Value>, Option<Value>)) -> Vec<String> {
+    let serving = ps(
+        "hefei",
+        &json!({ "status": { "loadBalancer": { "ingress": [{ "ip": "1.2.3.4" }] } } }),
+    );
+    let (service, pool) = cached;
+    let (mut fan_out, calls) = fan_out(
+        &[service],
         &[],
-        &objects.1,
+        &[serving],
         Leadership::sole_replica(),
-        |_: &Call| {
-            Answer::Object(
-                json!({ "apiVersion": "apps.openyurt.io/v1beta2", "kind": "NodePool",
-            "metadata": { "name": "hefei" } }),
-            )
+        move |call: &Call| {
+            let found = |object: &Option<Value>| match object {
+                Some(object) => Answer::Object(object.clone()),
+                None => Answer::Refuse(404, "NotFound"),
+            };
+            match call.what.split_once(' ').unwrap() {
+                ("GET", SERVICE) => found(&live.0),
+                ("GET", _) => found(&live.1),
+                ("DELETE", _) => Answer::Object(
+                    json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" }),
+                ),
+                _ => Answer::Object(live.0.clone().unwrap()),
+            }
         },
     );
-    assert_eq!(sync(&controller).await.unwrap(), Next::LookAgain(SOON));
-    assert_eq!(calls.paths(), [format!("GET {POOL}/hefei")]);
+    fan_out.config.unmatch_grace = 0;
+    if !pool.is_empty() {
+        let pool = serde_json::from_value(node_pool(pool)).unwrap();
+        let mut index = fan_out.index.lock().unwrap();
+        index.reset_pools(vec![objects::pool(&pool)]);
+    }
+    sync(&fan_out).await.unwrap();
+    let writes = calls.paths().into_iter().filter(|p| !p.starts_with("GET"));
+    writes.collect()
+}
 
-    let (controller, calls) = fan_out(
-        &objects.0,
-        &[],
-        &objects.1,
-        Leadership::sole_replica(),
-        server(service(&json!({})), Vec::new()),
-    );
-    sync(&controller).await.unwrap();
-    assert_eq!(
-        calls.paths(),
-        [
-            format!("GET {POOL}/hefei"),
-            format!("DELETE {POOL_SERVICES}/web-hefei")
-        ]
-    );
+#[tokio::test(start_paused = true)]
+async fn rule_7_8_what_only_the_cache_shows_costs_no_load_balancer_and_no_address() {
+    let published = json!({
+        "status": { "loadBalancer": { "ingress": [{ "ip": "1.2.3.4", "ipMode": "VIP" }] } }
+    });
+    let right = service(&published);
+    let over = |over: Value| {
+        let mut object = right.clone();
+        json_patch::merge(&mut object, &over);
+        object
+    };
+    let selecting = |text: &str| {
+        over(json!({ "metadata": { "annotations": { keys::NODE_POOL_SELECTOR: text } } }))
+    };
+    let unselected = selecting("tier=cloud");
+    let lost = over(json!({ "metadata": { "annotations": { keys::NODE_POOL_SELECTOR: null } } }));
+    let other_type = over(json!({ "spec": { "type": "ClusterIP", "loadBalancerClass": null } }));
+    let edge = Some(node_pool("edge"));
+    for (what, cached, live) in [
+        ("a pool that is there", (&right, ""), (Some(&right), &edge)),
+        ("a pool's label", (&right, "cloud"), (Some(&right), &edge)),
+        ("the selector", (&unselected, "edge"), (Some(&right), &edge)),
+        ("a lost selector", (&lost, "edge"), (Some(&right), &edge)),
+        ("a type", (&other_type, "edge"), (Some(&right), &edge)),
+        (
+            "a selector that does not parse",
+            (&unselected, "edge"),
+            (Some(&selecting("in (")), &edge),
+        ),
+    ] {
+        let (service, pool) = cached;
+        let live = (live.0.cloned(), live.1.clone());
+        let writes = deletes((service.clone(), pool), live).await;
+        assert!(writes.is_empty(), "{what}: {writes:?}");
+    }
+    // What the API server shows as well is carried out.
+    for (what, cached, live) in [
+        ("a pool that is gone", (&right, ""), (Some(&right), None)),
+        (
+            "a pool's label",
+            (&right, "cloud"),
+            (Some(&right), Some(node_pool("cloud"))),
+        ),
+        (
+            "the selector",
+            (&unselected, "edge"),
+            (Some(&unselected), edge.clone()),
+        ),
+        (
+            "a type",
+            (&other_type, "edge"),
+            (Some(&other_type), edge.clone()),
+        ),
+    ] {
+        let (service, pool) = cached;
+        let live = (live.0.cloned(), live.1);
+        let writes = deletes((service.clone(), pool), live).await;
+        let delete = format!("DELETE {POOL_SERVICES}/web-hefei");
+        assert!(writes.contains(&delete), "{what}: {writes:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

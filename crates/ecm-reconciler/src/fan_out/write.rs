@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ecm_policy::aggregate::Ingress;
-use ecm_policy::fan_out::{Config, Deletion, NewPoolService, Repair, Service};
+use ecm_policy::fan_out::{Config, Deletion, NewPoolService, Pool, Repair, Service};
 use ecm_policy::snapshot::ObjectKey;
 use k8s_openapi::api::core::v1::{LoadBalancerIngress, Service as ServiceObject};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
@@ -14,7 +14,9 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::{CallError, FanOutError};
+use crate::index::fan_out_pool;
 use crate::leader::Leadership;
+use crate::objects;
 
 /// Longest time that one call to the API server may take.
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
@@ -151,32 +153,31 @@ impl Writer {
         })
     }
 
-    /// Whether the API server has the Service.
-    pub(super) async fn service_exists(&self, key: &ObjectKey) -> Result<bool, FanOutError> {
-        let service = call(self.services(&key.namespace).get_metadata_opt(&key.name)).await;
-        service
-            .map(|service| service.is_some())
-            .map_err(|source| FanOutError::Read {
-                what: format!("Service {key}"),
-                source,
-            })
+    /// A Service as the API server has it.
+    pub(super) async fn service(&self, key: &ObjectKey) -> Result<Option<Service>, FanOutError> {
+        let service = call(self.services(&key.namespace).get_opt(&key.name)).await;
+        let service = service.map_err(|source| FanOutError::Read {
+            what: format!("Service {key}"),
+            source,
+        })?;
+        Ok(service.map(|service| objects::Service::from(&service).fan_out))
     }
 
-    /// Whether the API server has the pool.
-    pub(super) async fn pool_exists(
+    /// A pool as the API server has it.
+    pub(super) async fn pool(
         &self,
         name: &str,
         config: &Config,
-    ) -> Result<bool, FanOutError> {
+    ) -> Result<Option<Pool>, FanOutError> {
         let version = config.pool_api_version.rsplit('/').next();
         let version = NodePoolVersion::newest(version).unwrap_or_default();
         let api: Api<NodePool> = Api::all_with(self.client.clone(), &version);
         let pool = call(api.get_opt(name)).await;
-        pool.map(|pool| pool.is_some())
-            .map_err(|source| FanOutError::Read {
-                what: format!("NodePool {name}"),
-                source,
-            })
+        let pool = pool.map_err(|source| FanOutError::Read {
+            what: format!("NodePool {name}"),
+            source,
+        })?;
+        Ok(pool.map(|pool| fan_out_pool(&objects::pool(&pool))))
     }
 
     pub(super) fn services(&self, namespace: &str) -> Api<ServiceObject> {
