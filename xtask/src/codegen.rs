@@ -10,7 +10,9 @@ use serde::Serialize;
 use crate::workspace;
 
 mod annotations;
+mod conditions;
 mod deployment;
+mod labels;
 mod rbac;
 
 /// Arguments of `codegen`.
@@ -71,6 +73,14 @@ fn outputs() -> Result<Vec<Output>> {
         Output {
             path: "docs/reference/annotations.md",
             text: annotations::markdown(),
+        },
+        Output {
+            path: "docs/reference/conditions.md",
+            text: conditions::markdown(),
+        },
+        Output {
+            path: "docs/reference/labels.md",
+            text: labels::markdown(),
         },
     ])
 }

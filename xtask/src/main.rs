@@ -15,7 +15,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 enum Command {
-    /// Write the files that follow from the code: deploy/ and the reference of annotations.
+    /// Write the files that follow from the code: deploy/ and docs/reference/.
     Codegen(codegen::Args),
     /// A real control plane for tests: etcd, kube-apiserver and kube-controller-manager on loopback.
     #[command(subcommand)]
@@ -26,7 +26,7 @@ enum Command {
     Conformance(conformance::Args),
     /// Compare what ens-openapi sends with what the official Python SDKs send.
     SdkParity,
-    /// Check what no compiler checks: who uses whom, leftovers, white space.
+    /// Check what no compiler checks: who uses whom, rules without a test, leftovers.
     Tidy,
 }
 

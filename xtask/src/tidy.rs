@@ -9,6 +9,8 @@ use serde::Deserialize;
 
 use crate::workspace;
 
+mod rules;
+
 /// Which crates of ours each crate may use, tests included. Simulators know nobody: they must not
 /// share the code that they test. See docs/architecture.md.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -102,10 +104,18 @@ pub(crate) fn run() -> Result<()> {
         faults.extend(unsafe_code(package)?);
     }
     faults.extend(io_in_policy()?);
+    let mut proven = BTreeSet::new();
     for file in workspace::files()? {
         let text = workspace::read(&file)?;
         faults.extend(text_faults(&file, &text));
+        // The checks' own examples prove nothing.
+        if file.extension().is_some_and(|end| end == "rs") && !file.starts_with("xtask") {
+            proven.extend(rules::proven(&text));
+        }
     }
+    let stated = rules::stated(&workspace::read(Path::new("docs/behaviour.md"))?);
+    ensure!(!stated.is_empty(), "docs/behaviour.md has no rules");
+    faults.extend(rules::faults(&stated, &proven));
     if faults.is_empty() {
         return Ok(());
     }

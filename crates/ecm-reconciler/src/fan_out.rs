@@ -390,4 +390,6 @@ impl fmt::Debug for FanOut {
 }
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod tests;

@@ -4,13 +4,13 @@ use std::fmt;
 
 /// Declares an enum whose variants are words that Kubernetes objects carry.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident,)+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[doc = $text:literal])+ $variant:ident,)+ }) => {
         $(#[$doc])*
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
             serde::Serialize, serde::Deserialize,
         )]
-        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+        pub enum $name { $($(#[doc = $text])+ $variant,)+ }
 
         impl $name {
             /// All of them, in the order of their declaration.
@@ -19,6 +19,11 @@ macro_rules! words {
             /// The word as it stands in the object.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => stringify!($variant),)+ }
+            }
+
+            /// What it means, in one sentence or two; the reference for users is made of it.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($text),+).trim(),)+ }
             }
 
             /// The variant that has this word.
@@ -38,7 +43,7 @@ macro_rules! words {
 words! {
     /// Type of a condition on a PoolService.
     ConditionType {
-        /// All of the others but [`ConditionType::InSync`] are true.
+        /// All of the others but `InSync` are true.
         Ready,
         /// What is asked for can be done: placement and annotations are valid.
         Accepted,

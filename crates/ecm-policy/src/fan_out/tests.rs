@@ -116,6 +116,7 @@ fn conformance_1_a_missing_service_needs_nothing() {
     assert_quiet(&planned(&missing));
 }
 
+// rule_2_1
 #[test]
 fn conformance_2_and_17_each_matching_pool_gets_a_pool_service_with_two_owners() {
     let other = Pool {
@@ -154,6 +155,7 @@ fn conformance_2_and_17_each_matching_pool_gets_a_pool_service_with_two_owners()
     );
 }
 
+// rule_1_2
 #[test]
 fn conformance_3_an_empty_selector_makes_nothing_and_says_so() {
     for selector in [None, Some(String::new())] {
@@ -201,6 +203,7 @@ fn conformance_5_a_pool_that_no_longer_matches_loses_its_pool_service_after_the_
     assert!(end.unmatched_since.is_empty());
 }
 
+// rule_2_8
 #[test]
 fn a_slip_of_a_label_that_is_put_back_costs_nothing() {
     let lost = Pool {
@@ -334,6 +337,7 @@ fn conformance_11_and_13_the_finalizer_is_added_once() {
     assert_quiet(&planned(&view(service(), [pool("np123")], [ps("np123")])));
 }
 
+// rule_2_7
 #[test]
 fn conformance_12_no_match_is_said() {
     let plan = planned(&view(service(), [], []));
@@ -342,6 +346,7 @@ fn conformance_12_no_match_is_said() {
     assert!(plan.events[0].message.contains("app=deploy"));
 }
 
+// rule_2_4
 #[test]
 fn conformance_14_to_16_a_deleted_service_waits_for_its_pool_services() {
     let going = Service {
@@ -380,6 +385,7 @@ fn conformance_18_the_pool_service_of_a_terminating_pool_goes_at_once() {
     );
 }
 
+// rule_1_1
 #[test]
 fn conformance_19_another_type_takes_everything_back() {
     let cluster_ip = Service {

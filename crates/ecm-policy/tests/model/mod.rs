@@ -266,7 +266,7 @@ impl World {
             .map_or(State::None, |l| State::Current(Box::new(l)))
     }
 
-    fn observe(&self, needs: &BTreeSet<Need>, desired: &Desired) -> Observed {
+    pub(crate) fn observe(&self, needs: &BTreeSet<Need>, desired: &Desired) -> Observed {
         let mut observed = Observed {
             refused: self.refused.clone(),
             mass_loss: self.mass_loss.then(|| "many are gone".to_owned()),

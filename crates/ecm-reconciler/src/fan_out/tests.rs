@@ -202,6 +202,7 @@ async fn without_the_finalizer_nothing_is_made() {
     assert_eq!(patch[2]["path"], "/metadata/finalizers/-");
 }
 
+// rule_2_4
 #[tokio::test(start_paused = true)]
 async fn b10_the_finalizer_stays_while_a_live_list_shows_a_pool_service() {
     let going = service(&json!({ "metadata": {

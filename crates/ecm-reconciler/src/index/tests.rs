@@ -217,6 +217,7 @@ fn what_nobody_reads_touches_nothing() {
     }
 }
 
+// rule_7_4
 #[test]
 fn rule_7_4_a_field_that_load_balancers_read_touches_the_pool_services_of_that_service() {
     for change in [
@@ -510,6 +511,7 @@ fn the_ack_label_counts_where_openyurts_is_absent() {
     );
 }
 
+// rule_7_4
 #[test]
 fn rule_7_4_endpoints_touch_the_pool_services_of_their_service_when_they_change_in_substance() {
     let mut index = index();
@@ -593,6 +595,7 @@ fn what_vanished_while_nobody_watched_is_found_at_the_next_list() {
     );
 }
 
+// rule_3_1
 #[test]
 fn rule_3_1_service_and_pool_come_from_the_owners_where_labels_are_missing() {
     let mut index = index();
