@@ -24,6 +24,23 @@ const INJECTED: &[(u16, &str)] = &[
     (403, "Forbidden.RAM"),
     (503, "ServiceUnavailable"),
     (500, "InternalError"),
+    // An SDK signs with a fresh nonce and the right time, and sends only what its server knows.
+    (400, "5100"),
+    (404, "InvalidAction.NotFound"),
+    (404, "InvalidApi.NotFound"),
+    (404, "InvalidProduct.NotFound"),
+    (400, "InvalidVersion"),
+    (403, "UnsupportedHTTPMethod"),
+    (400, "SignatureNonceUsed"),
+    (400, "InvalidTimeStamp.Expired"),
+    (400, "IncompleteSignature"),
+    (400, "Throttling"),
+    (400, "Throttling.Api"),
+    (429, "Rejected.Throttling"),
+    (503, "SystemBusy"),
+    (500, "UnknownError"),
+    (403, "Forbidden.RiskControl"),
+    (400, "InsufficientBalance"),
 ];
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::resource::{
-    Binding, Eip, EipStatus, Instance, Life, LoadBalancer, Network, Origin, VSwitch,
+    Binding, Eip, EipStatus, Instance, Life, LoadBalancer, Network, NetworkStatus, Origin, VSwitch,
 };
 use super::scope::next_address;
 use super::transitions::free_address;
@@ -34,6 +34,7 @@ impl Cloud {
                 name: id.clone(),
                 base: *base,
                 prefix: 24,
+                status: NetworkStatus::Available,
             };
             state.vswitches.insert(id.clone(), vswitch);
         }
@@ -58,6 +59,7 @@ impl Cloud {
             region: region.to_owned(),
             name: id.to_owned(),
             cidr: cidr.to_owned(),
+            status: NetworkStatus::Available,
         };
         let state = self
             .accounts

@@ -70,7 +70,7 @@ pub use limits::{Quotas, RateLimits};
 pub use message::{Delivery, Method, Reply, Request, Response};
 pub use resource::{
     BackendServer, Binding, Eip, EipStatus, Instance, InstanceStatus, Life, Listener, ListenerKey,
-    ListenerStatus, LoadBalancer, Network, Origin, Protocol, Region, VSwitch,
+    ListenerStatus, LoadBalancer, Network, NetworkStatus, Origin, Protocol, Region, VSwitch,
 };
 pub use saved::RestoreError;
 pub use settings::{Latency, MissingLoadBalancer, NameFilter, Switches};
@@ -347,6 +347,22 @@ impl Cloud {
         self.instance_mut(instance_id)
             .map(|instance| instance.status = status)
             .is_some()
+    }
+
+    /// Sets the status of a network or vSwitch, as its making or release would. Returns whether there is one.
+    pub fn set_network_status(&mut self, id: &str, status: NetworkStatus) -> bool {
+        let Some(state) = self.accounts.get_mut(&self.config.account) else {
+            return false;
+        };
+        let network = state
+            .networks
+            .get_mut(id)
+            .map(|network| &mut network.status);
+        let vswitch = state
+            .vswitches
+            .get_mut(id)
+            .map(|vswitch| &mut vswitch.status);
+        network.or(vswitch).map(|old| *old = status).is_some()
     }
 
     /// Takes a load balancer or EIP out of the world behind everybody's back, as its owner could in the console.

@@ -31,6 +31,33 @@ pub struct Network {
     pub name: String,
     /// Address range.
     pub cidr: String,
+    /// Pending or Available.
+    #[serde(default)]
+    pub status: NetworkStatus,
+}
+
+/// State of a network or vSwitch. `Releasing` is documented for vSwitches only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NetworkStatus {
+    /// Being made.
+    Pending,
+    /// Can be used.
+    #[default]
+    Available,
+    /// Being released.
+    Releasing,
+}
+
+impl NetworkStatus {
+    /// As the API spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Available => "Available",
+            Self::Releasing => "Releasing",
+        }
+    }
 }
 
 /// A vSwitch of a network.
@@ -48,6 +75,9 @@ pub struct VSwitch {
     pub base: Ipv4Addr,
     /// Prefix length of its range.
     pub prefix: u8,
+    /// Pending, Available or Releasing.
+    #[serde(default)]
+    pub status: NetworkStatus,
 }
 
 /// State of an ENS computing instance.

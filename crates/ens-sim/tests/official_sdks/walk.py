@@ -245,6 +245,22 @@ def injected(ens):
         "Forbidden.RAM",
         "ServiceUnavailable",
         "InternalError",
+        "5100",
+        "InvalidAction.NotFound",
+        "InvalidApi.NotFound",
+        "InvalidProduct.NotFound",
+        "InvalidVersion",
+        "UnsupportedHTTPMethod",
+        "SignatureNonceUsed",
+        "InvalidTimeStamp.Expired",
+        "IncompleteSignature",
+        "Throttling",
+        "Throttling.Api",
+        "Rejected.Throttling",
+        "SystemBusy",
+        "UnknownError",
+        "Forbidden.RiskControl",
+        "InsufficientBalance",
     ]:
         refused(code, ens, "DescribeVSwitches", VSwitchId=code)
 

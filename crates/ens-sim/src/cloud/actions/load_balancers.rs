@@ -9,7 +9,9 @@ use super::super::error::ApiError;
 use super::super::journal::Paid;
 use super::super::limits::check_quota;
 use super::super::params::{Args, Kind, Param, opt, req};
-use super::super::resource::{BackendServer, Life, Listener, LoadBalancer, Origin, VSwitch};
+use super::super::resource::{
+    BackendServer, Life, Listener, LoadBalancer, NetworkStatus, Origin, VSwitch,
+};
 use super::super::scope::Scope;
 use super::super::settings::MissingLoadBalancer;
 use super::super::transitions::{Transition, free_address};
@@ -186,11 +188,11 @@ fn placement(scope: &Scope<'_>, args: &Args<'_>, region: &str) -> Result<VSwitch
         .state
         .networks
         .get(network)
-        .is_none_or(|found| found.region != region)
+        .is_none_or(|found| found.region != region || found.status != NetworkStatus::Available)
     {
         return Err(ApiError::invalid(
             "NetworkId",
-            format!("there is no network {network} in {region}"),
+            format!("there is no network {network} in {region} that is Available"),
         ));
     }
     let vswitch = args.required("VSwitchId")?;
@@ -199,11 +201,13 @@ fn placement(scope: &Scope<'_>, args: &Args<'_>, region: &str) -> Result<VSwitch
         .vswitches
         .get(vswitch)
         .filter(|found| found.network == network)
+        // Inferred: no document says with which code a create in one that is not Available is refused.
+        .filter(|found| found.status == NetworkStatus::Available)
         .cloned();
     found.ok_or_else(|| {
         ApiError::invalid(
             "VSwitchId",
-            format!("there is no vSwitch {vswitch} in network {network}"),
+            format!("there is no vSwitch {vswitch} in network {network} that is Available"),
         )
     })
 }

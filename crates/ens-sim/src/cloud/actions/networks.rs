@@ -149,7 +149,7 @@ fn networks(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
                 "EnsRegionId": network.region,
                 "NetworkId": network.id,
                 "NetworkName": network.name,
-                "Status": "Available",
+                "Status": network.status.as_str(),
                 "Tags": { "Tag": [] },
                 "VSwitchIds": { "VSwitchId": vswitch_ids },
             })
@@ -194,7 +194,7 @@ fn network(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
         "LoadBalancerIds": { "LoadBalancerId": balancers },
         "NetworkId": network.id,
         "NetworkName": network.name,
-        "Status": "Available",
+        "Status": network.status.as_str(),
         "VSwitchIds": { "VSwitchId": vswitches },
     }))
 }
@@ -273,7 +273,7 @@ fn vswitch_row(vswitch: &VSwitch) -> Value {
         "Description": "",
         "EnsRegionId": vswitch.region,
         "NetworkId": vswitch.network,
-        "Status": "Available",
+        "Status": vswitch.status.as_str(),
         "VSwitchId": vswitch.id,
         "VSwitchName": vswitch.name,
     })

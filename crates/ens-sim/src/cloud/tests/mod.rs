@@ -8,6 +8,7 @@ mod limits;
 mod listeners;
 mod load_balancers;
 mod reads;
+mod rows;
 mod saved;
 mod switches;
 mod tables;

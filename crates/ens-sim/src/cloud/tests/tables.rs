@@ -102,16 +102,42 @@ fn ip_status_of_an_eip_is_its_status() {
 }
 
 #[test]
-fn status_of_a_network_and_of_a_vswitch_is_available() {
-    // Pending and Releasing never show: networks are given here, not made.
+fn status_of_a_network_is_pending_or_available() {
     let mut run = Run::new();
-    let network = run.ok("DescribeNetworkAttribute", &[("NetworkId", "n-heifei")]);
-    assert_eq!(text(&network, "/Status"), "Available");
-    let vswitch = run.ok(
-        "DescribeVSwitchAttributes",
-        &[("VSwitchId", "vsw-heifei-1")],
+    let params = [("NetworkId", "n-heifei")];
+    for (status, word) in [
+        (NetworkStatus::Pending, "Pending"),
+        (NetworkStatus::Available, "Available"),
+    ] {
+        assert!(run.cloud.set_network_status("n-heifei", status));
+        let network = run.ok("DescribeNetworkAttribute", &params);
+        assert_eq!(text(&network, "/Status"), word);
+        let listed = run.ok("DescribeNetworks", &params);
+        assert_eq!(text(&listed, "/Networks/Network/0/Status"), word);
+    }
+}
+
+#[test]
+fn status_of_a_vswitch_is_pending_available_or_releasing() {
+    let mut run = Run::new();
+    for (status, word) in [
+        (NetworkStatus::Pending, "Pending"),
+        (NetworkStatus::Releasing, "Releasing"),
+        (NetworkStatus::Available, "Available"),
+    ] {
+        assert!(run.cloud.set_network_status("vsw-heifei-1", status));
+        let params = [("VSwitchId", "vsw-heifei-1")];
+        let vswitch = run.ok("DescribeVSwitchAttributes", &params);
+        assert_eq!(text(&vswitch, "/Status"), word);
+        // Inferred: the refusal's code.
+        let created = run.reply("CreateLoadBalancer", NEW_ELB).response;
+        let expected = (word != "Available").then_some("InvalidParameter.VSwitchId");
+        assert_eq!(created.code(), expected, "{word}");
+    }
+    assert!(
+        !run.cloud
+            .set_network_status("vsw-x", NetworkStatus::Pending)
     );
-    assert_eq!(text(&vswitch, "/Status"), "Available");
 }
 
 #[test]
@@ -192,7 +218,7 @@ fn error_class_wrong_state_or_busy() {
         run.refused("DeleteEip", &[("InstanceId", &eip)]),
         "IncorrectEipStatus"
     );
-    // PROCESSING and IncorrectEipIpStatus have no documented cause: the fault plan brings them about.
+    // Inferred: PROCESSING and IncorrectEipIpStatus are documented, what causes them is not: the fault plan brings them about.
     let nothing = [("AllocationId", "eip-heifei")];
     for code in ["PROCESSING", "IncorrectEipIpStatus"] {
         let fault = Fault::Refuse(ApiError::new(400, code, ""));
@@ -442,4 +468,118 @@ fn limits_of_specs_are_those_that_are_listed() {
         run.refused("CreateLoadBalancer", &other),
         "InvalidParameter.LoadBalancerSpec"
     );
+}
+
+#[test]
+fn limits_of_names_and_descriptions() {
+    let mut run = Run::switched(|_| {});
+    // Inferred for an ELB at its creation: 80 characters; a rename takes 128 (documented).
+    for (length, passes) in [(80, true), (81, false)] {
+        let name = "n".repeat(length);
+        let params = but(NEW_ELB, &[("LoadBalancerName", &name)]);
+        let reply = run.reply("CreateLoadBalancer", &params).response;
+        assert_eq!(reply.code().is_none(), passes, "create, {length}");
+    }
+    for (length, passes) in [(1, false), (2, true), (128, true), (129, false)] {
+        let name = "n".repeat(length);
+        let params = [ELB, ("LoadBalancerName", name.as_str())];
+        let reply = run.reply("ModifyLoadBalancerAttribute", &params).response;
+        assert_eq!(reply.code().is_none(), passes, "rename, {length}");
+    }
+    for (port, length, passes) in [("81", 80, true), ("82", 81, false)] {
+        let description = "d".repeat(length);
+        let params = [
+            ELB,
+            ("ListenerPort", port),
+            ("BackendServerPort", "1"),
+            ("Description", &description),
+        ];
+        let reply = run.reply("CreateLoadBalancerTCPListener", &params).response;
+        assert_eq!(reply.code().is_none(), passes, "description, {length}");
+    }
+}
+
+#[test]
+fn limits_of_quotas_are_settings_because_none_is_published() {
+    let mut run = Run::with(|config| {
+        config.latency = Latency::instant();
+        config.quotas.listeners_per_load_balancer = Some(1);
+    });
+    listener(&mut run);
+    let second = [ELB, ("ListenerPort", "81"), ("BackendServerPort", "1")];
+    let code = run.refused("CreateLoadBalancerTCPListener", &second);
+    // Inferred: the code of a quota.
+    assert!(code.starts_with("QuotaExceeded"), "{code}");
+}
+
+#[test]
+fn encoding_of_json_text_and_of_numbered_parameters() {
+    let mut run = Run::switched(|_| {});
+    // JSON text in one parameter, and numbered ones for the same thing elsewhere.
+    run.ok(
+        "AddBackendServers",
+        &[ELB, ("BackendServers", r#"[{"ServerId":"i-heifei-1"}]"#)],
+    );
+    let by_text = run.ok("DescribeInstances", &[("InstanceIds", r#"["i-heifei-1"]"#)]);
+    assert_eq!(number(&by_text, "/TotalCount"), 1);
+    let by_number = run.ok(
+        "DescribeNetworks",
+        &[("NetworkIds.1", "n-heifei"), ("NetworkIds.2", "n-chengdu")],
+    );
+    assert_eq!(number(&by_number, "/TotalCount"), 2);
+}
+
+#[test]
+fn json_shape_of_lists_is_wrapped_but_for_the_attribute_read_of_an_elb() {
+    let mut run = Run::switched(|_| {});
+    run.new_eip();
+    listener(&mut run);
+    for (action, list) in [
+        ("DescribeLoadBalancers", "/LoadBalancers/LoadBalancer"),
+        ("DescribeEnsEipAddresses", "/EipAddresses/EipAddress"),
+        ("DescribeNetworks", "/Networks/Network"),
+        ("DescribeVSwitches", "/VSwitches/VSwitch"),
+        ("DescribeInstances", "/Instances/Instance"),
+        ("DescribeEnsRegions", "/EnsRegions/EnsRegions"),
+    ] {
+        let body = run.ok(action, &[]);
+        let rows = body.pointer(list).and_then(Value::as_array);
+        assert!(rows.is_some_and(|rows| !rows.is_empty()), "{action}");
+    }
+    let listed = run.ok("DescribeLoadBalancerListeners", &[ELB]);
+    assert!(listed.pointer("/Listeners/Listener/0").is_some());
+    let attribute = run.ok("DescribeLoadBalancerAttribute", &[ELB]);
+    for list in [
+        "/BackendServers",
+        "/ListenerPorts",
+        "/ListenerPortsAndProtocols",
+    ] {
+        let is_plain = attribute.pointer(list).is_some_and(Value::is_array);
+        assert!(is_plain, "{list}");
+    }
+}
+
+#[test]
+fn error_class_throttling() {
+    let mut run = Run::with(|config| config.rate_limits = RateLimits::Published);
+    let codes = (0..50).map(|_| run.reply("DescribeNetworks", &[]).response);
+    let throttled: Vec<_> = codes.filter(|answer| answer.status != 200).collect();
+    assert!(!throttled.is_empty());
+    for answer in throttled {
+        assert_eq!(
+            (answer.status, answer.code()),
+            (400, Some("Throttling.User"))
+        );
+    }
+}
+
+#[test]
+fn error_class_server() {
+    for (status, code) in [(503, "ServiceUnavailable"), (500, "InternalError")] {
+        let fault = Fault::Refuse(ApiError::new(status, code, "injected"));
+        let mut run =
+            Run::with(|config| config.faults = FaultPlan::default().by_chance(1.0, fault));
+        let answer = run.reply("DescribeInstances", &[]).response;
+        assert_eq!((answer.status, answer.code()), (status, Some(code)));
+    }
 }
