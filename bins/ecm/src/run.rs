@@ -70,7 +70,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let (kube, server) = kube_client(args.kubeconfig.as_ref()).await?;
     let leadership = Leadership::sole_replica();
     let ens = ens_client(args.ens_endpoint.as_deref(), &leadership)?;
-    tracing::info!(endpoint = args.ens_endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT), "cloud");
+    tracing::info!(
+        endpoint = args.ens_endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT),
+        "cloud"
+    );
     let identity = identity::discover(kube.clone(), args.load_balancer_class, args.cluster_id)
         .await
         .with_context(|| {
