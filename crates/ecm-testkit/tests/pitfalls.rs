@@ -351,6 +351,14 @@ async fn pitfall_11_backends_are_added_before_others_are_removed() {
     world.apply(guide::service(json!({}), &[(80, 80)])).unwrap();
     settled(&world).await;
     world.watch_for(|monitor| monitor.keep_serving(Protocol::Tcp, 80));
+    // Nodes and endpoints arrive by different watches. While the Service is paused all of them do, so that one sync
+    // sees the whole exchange.
+    let paused = |value: &str| {
+        let annotations = json!({ "ecm.alibabacloud.com/paused": value });
+        guide::service(annotations, &[(80, 80)])
+    };
+    world.apply(paused("true")).unwrap();
+    sleep(Duration::from_secs(5)).await;
     for (node, ready) in [
         ("node-0-2", "True"),
         ("node-0-3", "True"),
@@ -359,6 +367,8 @@ async fn pitfall_11_backends_are_added_before_others_are_removed() {
     ] {
         world.set_node_ready(node, ready).unwrap();
     }
+    sleep(Duration::from_secs(5)).await;
+    world.apply(paused("false")).unwrap();
     settled(&world).await;
     assert_eq!(world.transcript().violations(), Vec::<String>::new());
     let transcript = world.transcript();
