@@ -13,7 +13,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the controllers against a cluster.
-    Run(crate::run::Args),
+    Run(Box<crate::run::Args>),
     /// Start a simulated cluster, a simulated cloud and the controllers, and keep them up.
     #[cfg(feature = "sandbox")]
     Sandbox(crate::sandbox::Args),
@@ -25,7 +25,7 @@ enum Command {
 impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.command {
-            Command::Run(args) => crate::run::run(args).await,
+            Command::Run(args) => crate::run::run(*args).await,
             #[cfg(feature = "sandbox")]
             Command::Sandbox(args) => crate::sandbox::run(args).await,
             #[cfg(feature = "sandbox")]

@@ -2,8 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod connect;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod leader_args;
+mod metrics_server;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;

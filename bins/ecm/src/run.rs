@@ -1,41 +1,34 @@
 //! `ecm run`: the controllers against a cluster.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args as ClapArgs, ValueEnum};
+use ecm_reconciler::Controllers;
 use ecm_reconciler::leader::Leadership;
-use ecm_reconciler::{Controllers, identity};
-use ens_openapi::HyperTransport;
-use ens_openapi::client::DEFAULT_ENDPOINT;
-use ens_openapi::credentials::{CredentialChain, CredentialsIo};
-use ens_openapi::rate_limit::RateLimiter;
-use ens_openapi::transport::Proxy;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use poolservice_api::keys;
+use ecm_reconciler::metrics::Metrics;
+use ens_openapi::client::Deadlines;
+use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
-/// Share of the published rates that this program takes.
-const SHARE_OF_RATES: f64 = 0.5;
+use crate::connect::{CloudArgs, ClusterArgs};
+use crate::leader_args::{Candidate, LeaderArgs, identity};
+use crate::metrics_server;
 
 /// Flags of `ecm run`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// The cluster: a kubeconfig file. Default: $KUBECONFIG, ~/.kube/config, or the pod's own account.
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// The cloud: a host or URL. Default: the public endpoint.
-    #[arg(long, value_name = "URL", env = "ALIBABA_CLOUD_ENDPOINT_ENS")]
-    ens_endpoint: Option<String>,
-    /// The load balancer class that is served.
-    #[arg(long, value_name = "CLASS", default_value = keys::DEFAULT_LOAD_BALANCER_CLASS)]
-    load_balancer_class: String,
-    /// The cluster's id in names. Default: ConfigMap kube-system/ack-cluster-profile, else the UID of namespace kube-system.
-    #[arg(long, value_name = "ID")]
-    cluster_id: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    #[command(flatten)]
+    cloud: CloudArgs,
+    #[command(flatten)]
+    leader: LeaderArgs,
+    /// Where /metrics, /healthz and /readyz are served: IP:PORT, :PORT for every address, or off.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    metrics_addr: metrics_server::Address,
     /// Which halves run.
     #[arg(
         long,
@@ -44,12 +37,15 @@ pub(crate) struct Args {
         default_value = "fan-out,elb"
     )]
     controllers: Vec<Half>,
-    /// How often everything is compared with the cloud although nothing changed.
+    /// How often everything is compared with the cloud although nothing changed. [10..86400]
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=86_400))]
     drift_interval: u64,
-    /// How long a pool that no longer matches keeps its load balancer.
+    /// How long a pool that no longer matches keeps its load balancer. [0..86400]
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     unmatch_grace: u64,
+    /// How long an unreachable node stays a backend while others of its pool are ready. [0..86400]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    unreachable_grace: u64,
     /// How many objects each half works on side by side.
     #[arg(long, value_name = "N", default_value = "16")]
     workers: NonZeroUsize,
@@ -67,78 +63,65 @@ enum Half {
 pub(crate) async fn run(args: Args) -> Result<()> {
     // kube logs every failed call by itself; what matters is said here with its cause.
     log_to_stderr("info,kube_client::client::builder=off");
-    let (kube, server) = kube_client(args.kubeconfig.as_ref()).await?;
-    let leadership = Leadership::sole_replica();
-    let ens = ens_client(args.ens_endpoint.as_deref(), &leadership)?;
-    tracing::info!(
-        endpoint = args.ens_endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT),
-        "cloud"
-    );
-    let identity = identity::discover(kube.clone(), args.load_balancer_class, args.cluster_id)
-        .await
-        .with_context(|| {
-            format!(
-                "asking {server} which cluster this is: can it be reached from here, and may this \
-                 user read namespace {}?",
-                keys::SYSTEM_NAMESPACE
-            )
-        })?;
-    tracing::info!(cluster_id = identity.cluster_id, "cluster");
-    Controllers::builder(kube, Arc::new(ens), identity, leadership)
+    let stop = stop_on_signal()?;
+    let cluster = args.cluster.connect().await?;
+    let ens = args.cloud.client(deadlines(&args.leader)).await?;
+    let who = args.cluster.identity(&cluster).await?;
+    tracing::info!(cluster_id = who.cluster_id, "cluster");
+
+    let (fan_out, elb) = elect(&args, &cluster.client)?;
+    let leadership = |candidate: &Option<Candidate>| match candidate {
+        Some(candidate) => candidate.leadership.clone(),
+        None => Leadership::sole_replica(),
+    };
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let ens = ens
+        .before_send(leadership(&elb).before_send())
+        .observer(metrics.cloud_observer());
+    let ens = ens.build().context("setting up the client of the cloud")?;
+    tracing::info!(endpoint = args.cloud.endpoint(), "cloud");
+    let controllers = Controllers::builder(cluster.client, Arc::new(ens), who, leadership(&elb))
+        .fan_out_leadership(leadership(&fan_out))
         .fan_out(args.controllers.contains(&Half::FanOut))
         .elb(args.controllers.contains(&Half::Elb))
         .drift_interval(Duration::from_secs(args.drift_interval))
         .unmatch_grace(Duration::from_secs(args.unmatch_grace))
+        .unreachable_grace(Duration::from_secs(args.unreachable_grace))
         .workers(args.workers)
-        .run(stop_on_signal()?)
-        .await?;
-    Ok(())
-}
-
-/// A client of the cluster and the server's address. Without kube's own retries: they repeat
-/// writes for minutes.
-async fn kube_client(kubeconfig: Option<&PathBuf>) -> Result<(kube::Client, String)> {
-    let mut config = match kubeconfig {
-        Some(path) => {
-            let file = Kubeconfig::read_from(path)
-                .with_context(|| format!("reading kubeconfig {}", path.display()))?;
-            kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
-                .await
-                .with_context(|| format!("kubeconfig {}", path.display()))?
-        }
-        None => kube::Config::infer().await.context(
-            "no cluster: give --kubeconfig FILE, set KUBECONFIG, or run in a pod with a service account",
-        )?,
-    };
-    config.default_retry = false;
-    let server = config.cluster_url.to_string();
-    Ok((
-        kube::Client::try_from(config).context("connecting to the cluster")?,
-        server,
-    ))
-}
-
-/// A client of the cloud that asks for leadership before every write and keeps to half of the
-/// published rates: they are the account's, and others use it too (behaviour 11.2).
-fn ens_client(endpoint: Option<&str>, leadership: &Leadership) -> Result<ens_openapi::Client> {
-    let proxy = Proxy::from_variables(|name| std::env::var(name).ok())
-        .context("the proxy of the environment")?;
-    let transport = || {
-        let builder = HyperTransport::builder().proxy(proxy.clone());
-        builder.build().context("setting up TLS")
-    };
-    let credentials = CredentialChain::official(&CredentialsIo::of_this_process(transport()?));
-    let mut builder = ens_openapi::Client::builder(credentials)
-        .transport(transport()?)
-        .user_agent_suffix(concat!("ecm/", env!("CARGO_PKG_VERSION")))
-        .rate_limiter(Arc::new(RateLimiter::with_share(SHARE_OF_RATES)))
-        .before_send(leadership.before_send());
-    if let Some(endpoint) = endpoint {
-        builder = builder.endpoint(endpoint);
+        .metrics(metrics);
+    metrics_server::serve(args.metrics_addr, registry, controllers.synced()).await?;
+    let ended = controllers.run(stop).await;
+    // Nothing writes any more: others may.
+    let mut withdrawn = Ok(());
+    for candidate in [fan_out, elb].into_iter().flatten() {
+        withdrawn = withdrawn.and(candidate.withdraw().await);
     }
-    builder
-        .build()
-        .context("setting up the client of the cloud")
+    // Why a Lease was lost says more than that one was.
+    withdrawn.and(ended.map_err(Into::into))
+}
+
+/// A write that was begun while we led has ended when another replica can lead (behaviour 11.4).
+fn deadlines(leader: &LeaderArgs) -> Deadlines {
+    let default = Deadlines::default();
+    Deadlines {
+        attempt: default
+            .attempt
+            .min(leader.settings("", "").write_deadline()),
+        ..default
+    }
+}
+
+/// Candidates for the Leases of the halves that run.
+fn elect(args: &Args, client: &kube::Client) -> Result<(Option<Candidate>, Option<Candidate>)> {
+    let identity = identity();
+    let stand = |half: Half, name: &str| {
+        let stands = args.leader.enabled && args.controllers.contains(&half);
+        stands
+            .then(|| Candidate::stand(client.clone(), args.leader.settings(name, &identity)))
+            .transpose()
+    };
+    Ok((stand(Half::FanOut, "fan-out")?, stand(Half::Elb, "elb")?))
 }
 
 /// Logs to standard error, `RUST_LOG` deciding what.

@@ -23,6 +23,7 @@ use crate::executor::Executor;
 use crate::fan_out::{self, FanOut};
 use crate::index::{Affected, Index};
 use crate::leader::Leadership;
+use crate::metrics::Metrics;
 use crate::queue::{self, WorkQueue, full_jitter};
 use crate::region::Regions;
 use crate::watch::{self, DiscoveryError};
@@ -34,6 +35,7 @@ pub struct Controllers {
     cloud: Arc<dyn EnsApi>,
     identity: Identity,
     leadership: Leadership,
+    fan_out_leadership: Leadership,
     clock: Clock,
     random: fn() -> f64,
     fan_out: bool,
@@ -45,6 +47,8 @@ pub struct Controllers {
     self_managed_ids: Option<BTreeMap<String, Vec<String>>>,
     workers: NonZeroUsize,
     namespace: String,
+    metrics: Metrics,
+    synced: flag::Sender<bool>,
 }
 
 /// Why the controllers stopped.
@@ -53,6 +57,13 @@ pub enum RunError {
     /// The cluster lacks what they watch.
     #[error("the cluster cannot be served")]
     Discovery(#[from] DiscoveryError),
+    /// Another replica leads now, or none does. What this process remembers is of the time when it
+    /// led: end it, and start anew.
+    #[error("the {half} half leads no more")]
+    NotLeading {
+        /// Which half: `fan-out` or `elb`.
+        half: &'static str,
+    },
 }
 
 /// How many objects each half works on side by side, unless told otherwise.
@@ -63,7 +74,7 @@ const WORKERS: NonZeroUsize = match NonZeroUsize::new(16) {
 
 impl Controllers {
     /// Controllers of the cluster behind `client` and the cloud behind `cloud`. Both halves run,
-    /// with the defaults of `ecm run`.
+    /// with the defaults of `ecm run`, while `leadership` holds.
     pub fn builder(
         client: Client,
         cloud: Arc<dyn EnsApi>,
@@ -74,6 +85,7 @@ impl Controllers {
             client,
             cloud,
             identity,
+            fan_out_leadership: leadership.clone(),
             leadership,
             clock: Clock::system(),
             random: fastrand::f64,
@@ -86,6 +98,8 @@ impl Controllers {
             self_managed_ids: None,
             workers: WORKERS,
             namespace: keys::SYSTEM_NAMESPACE.to_owned(),
+            metrics: Metrics::default(),
+            synced: flag::Sender::new(false),
         }
     }
 
@@ -98,6 +112,13 @@ impl Controllers {
     /// Whether load balancers are made for PoolServices.
     pub fn elb(mut self, on: bool) -> Self {
         self.elb = on;
+        self
+    }
+
+    /// Leadership of the fan-out half, where that is not the same as of the other: each half has a
+    /// Lease of its own (behaviour 1.4).
+    pub fn fan_out_leadership(mut self, leadership: Leadership) -> Self {
+        self.fan_out_leadership = leadership;
         self
     }
 
@@ -148,6 +169,18 @@ impl Controllers {
         self
     }
 
+    /// Metrics that somebody shows.
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
+    /// Turns true when every kind that is watched has been listed. A replica that does not lead
+    /// gets there as well.
+    pub fn synced(&self) -> flag::Receiver<bool> {
+        self.synced.subscribe()
+    }
+
     /// Another wall clock.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -160,11 +193,14 @@ impl Controllers {
         self
     }
 
-    /// Runs until `stop` is cancelled, then ends what is under way and returns.
+    /// Runs until `stop` is cancelled, then ends what is under way and returns. A replica that
+    /// does not lead watches and waits, so that it can go on at once.
     ///
     /// # Errors
-    /// When the cluster lacks a kind that has to be watched.
+    /// When the cluster lacks a kind that has to be watched; when the leadership of a half that
+    /// runs is lost. What was under way has ended then as well.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
+        let stop = stop.child_token();
         let node_pools = watch::discover(&self.client).await?;
         let index = Arc::new(Mutex::new(Index::new(&self.identity.load_balancer_class)));
         let reporter = Reporter {
@@ -181,7 +217,7 @@ impl Controllers {
             index: index.clone(),
             notifier: notifier.clone(),
             clock: self.clock.clone(),
-            leadership: self.leadership.clone(),
+            leadership: self.fan_out_leadership.clone(),
             config: policy::Config {
                 load_balancer_class: self.identity.load_balancer_class.clone(),
                 pool_api_version: format!("{}/{node_pools}", NodePool::GROUP),
@@ -192,10 +228,11 @@ impl Controllers {
             client: self.client.clone(),
             index: index.clone(),
             regions: Regions::new(self.cloud.clone(), self.clock.clone()),
-            executor: Executor::new(self.cloud, self.leadership),
+            executor: Executor::new(self.cloud, self.leadership.clone()),
             notifier: notifier.clone(),
             clock: self.clock,
             random: self.random,
+            metrics: self.metrics.clone(),
             config: elb::Config {
                 policy: desired::Config {
                     identity: self.identity,
@@ -208,29 +245,21 @@ impl Controllers {
             },
         }));
 
-        let (synced, all_synced) = flag::channel(false);
-        let enqueue = {
-            let (services, pool_services) = (services.clone(), pool_services.clone());
-            let (fan_out, elb) = (self.fan_out, self.elb);
-            move |affected: Affected| {
-                for uid in &affected.gone {
-                    notifier.forget(uid);
-                }
-                // A queue that nobody drains must not grow.
-                if fan_out {
-                    for key in affected.services {
-                        services.add(key);
-                    }
-                }
-                if elb {
-                    for key in affected.pool_services {
-                        pool_services.add(key);
-                    }
-                }
-            }
-        };
+        let watched = [
+            ("fan-out", self.fan_out, &services, &self.fan_out_leadership),
+            ("elb", self.elb, &pool_services, &self.leadership),
+        ];
+        self.metrics.watch(index.clone(), watched);
+        let all_synced = self.synced.subscribe();
+        let enqueue = enqueue(
+            notifier,
+            // A queue that nobody drains must not grow.
+            self.fan_out.then(|| services.clone()),
+            self.elb.then(|| pool_services.clone()),
+        );
+        let (fan_out_leads, elb_leads) = (self.fan_out_leadership, self.leadership);
         let fan_out_half = async {
-            if self.fan_out && synced_or_stopped(all_synced.clone(), &stop).await {
+            if self.fan_out && may_begin(all_synced.clone(), &fan_out_leads, &stop).await {
                 let sync = move |key| {
                     let fan_out = fan_out.clone();
                     async move { fan_out.sync(key).await }
@@ -239,7 +268,7 @@ impl Controllers {
             }
         };
         let elb_half = async {
-            if self.elb && synced_or_stopped(all_synced.clone(), &stop).await {
+            if self.elb && may_begin(all_synced.clone(), &elb_leads, &stop).await {
                 let sync = move |key| {
                     let elb = elb.clone();
                     async move { elb.sync(key).await }
@@ -251,18 +280,24 @@ impl Controllers {
             self.client,
             node_pools,
             index,
-            synced,
+            self.synced,
             enqueue,
             stop.clone(),
         );
+        let leads = until_lost(
+            self.fan_out.then_some(&fan_out_leads),
+            self.elb.then_some(&elb_leads),
+            &stop,
+        );
         // On the heap: together they are larger than a caller's stack frame should be.
-        tokio::join!(
+        let ((), (), (), (), result) = tokio::join!(
             Box::pin(watches),
             Box::pin(fan_out_half),
             Box::pin(elb_half),
-            Box::pin(publisher.run(stop.clone()))
+            Box::pin(publisher.run(stop.clone())),
+            Box::pin(leads)
         );
-        Ok(())
+        result
     }
 }
 
@@ -270,11 +305,70 @@ fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Waits until every kind has been listed: nothing is decided on half a picture (behaviour 7.8).
-/// False when that never happened.
-async fn synced_or_stopped(mut synced: flag::Receiver<bool>, stop: &CancellationToken) -> bool {
+/// Puts the keys that a change affects into the queues of the halves that run.
+fn enqueue(
+    notifier: Notifier,
+    services: Option<WorkQueue<ObjectKey>>,
+    pool_services: Option<WorkQueue<ObjectKey>>,
+) -> impl Fn(Affected) {
+    move |affected| {
+        for uid in &affected.gone {
+            notifier.forget(uid);
+        }
+        let both = [
+            (&services, affected.services),
+            (&pool_services, affected.pool_services),
+        ];
+        for (queue, keys) in both {
+            for key in keys {
+                if let Some(queue) = queue {
+                    queue.add(key);
+                }
+            }
+        }
+    }
+}
+
+/// Waits until every kind has been listed, as nothing is decided on half a picture (behaviour 7.8),
+/// and until this replica leads. False when it was stopped before.
+async fn may_begin(
+    mut synced: flag::Receiver<bool>,
+    leadership: &Leadership,
+    stop: &CancellationToken,
+) -> bool {
+    let both = async {
+        let is_synced = synced.wait_for(|all| *all).await.is_ok();
+        leadership.held().await;
+        is_synced
+    };
     tokio::select! {
         () = stop.cancelled() => false,
-        result = synced.wait_for(|all| *all) => result.is_ok(),
+        may = both => may,
+    }
+}
+
+/// Stops everything when the leadership of a half that runs is lost.
+async fn until_lost(
+    fan_out: Option<&Leadership>,
+    elb: Option<&Leadership>,
+    stop: &CancellationToken,
+) -> Result<(), RunError> {
+    let half = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        () = lost(fan_out) => "fan-out",
+        () = lost(elb) => "elb",
+    };
+    stop.cancel();
+    Err(RunError::NotLeading { half })
+}
+
+/// Returns when leadership that was held is lost.
+async fn lost(leadership: Option<&Leadership>) {
+    match leadership {
+        Some(leadership) => {
+            leadership.held().await;
+            leadership.lost().await;
+        }
+        None => std::future::pending().await,
     }
 }

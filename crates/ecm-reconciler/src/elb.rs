@@ -18,7 +18,7 @@ use ecm_policy::desired::{self, Desired, desired};
 use ecm_policy::ledger::{self, Ledger, Record, State};
 use ecm_policy::losses::Losses;
 use ecm_policy::observed::Observed;
-use ecm_policy::plan::{self, Context, Need, Plan, Refused, Step, Wait, plan};
+use ecm_policy::plan::{self, Addresses, Context, Need, Plan, Refused, Step, Wait, plan};
 use ecm_policy::snapshot::{ObjectKey, PoolService, Snapshot};
 use ens_openapi::{Effect, ErrorClass};
 use kube::api::{Patch, PatchParams};
@@ -33,6 +33,7 @@ use crate::events::Notifier;
 use crate::executor::{Done, Executor, Outcome, StepError};
 use crate::index::Index;
 use crate::ledger_store::{LedgerError, LedgerStore};
+use crate::metrics::Metrics;
 use crate::observe::{self, Freshness, Subject};
 use crate::queue::Next;
 use crate::region::{Changed, ReadError, Regions};
@@ -79,6 +80,7 @@ pub struct Elb {
     notifier: Notifier,
     clock: Clock,
     random: fn() -> f64,
+    metrics: Metrics,
     config: Config,
     memories: Memories,
     turns: Turns,
@@ -132,6 +134,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Numbers in 0..1 that spread retries.
     pub random: fn() -> f64,
+    /// Counts and measures.
+    pub metrics: Metrics,
     /// Who we are, and how often to look.
     pub config: Config,
 }
@@ -147,6 +151,7 @@ impl Elb {
             notifier,
             clock,
             random,
+            metrics,
             config,
         } = parts;
         Self {
@@ -158,6 +163,7 @@ impl Elb {
             notifier,
             clock,
             random,
+            metrics,
             config,
             memories: Memories::default(),
             turns: Turns::default(),
@@ -219,14 +225,16 @@ impl Elb {
         let desired = desired(snapshot, &self.config.policy, self.clock.seconds());
 
         let asked = digest(&desired);
-        let mut plan = match self.look(key, ps, &desired, asked, &state).await? {
+        let look = self.look(key, ps, &desired, asked, &state);
+        let mut plan = match self.metrics.stage("elb", "look", look).await? {
             Ok(plan) => plan,
             Err(error) => return self.unreadable(key, snapshot, status, &error).await,
         };
         let mut ledger = state.current().cloned();
         if let Some(next) = plan.ledger.take() {
             let before = ledger.as_ref().map(|l| l.sequence);
-            let written = match self.ledgers.write(key, ps, before, &next).await {
+            let written = self.ledgers.write(key, ps, before, &next);
+            let written = match self.metrics.stage("elb", "ledger", written).await {
                 Ok(written) => written,
                 // Planned on what is not any more: the watch brings what is.
                 Err(LedgerError::Stale { .. }) => {
@@ -240,7 +248,8 @@ impl Elb {
         }
         let lanes = std::mem::take(&mut plan.lanes);
         let has_steps = !lanes.is_empty();
-        let done = self.execute(key, ps, lanes, &mut ledger).await?;
+        let execute = self.execute(key, ps, lanes, &mut ledger);
+        let done = self.metrics.stage("elb", "execute", execute).await?;
         if has_steps {
             self.memories.wrote_cloud(key, &ps.uid, Instant::now());
         }
@@ -248,7 +257,14 @@ impl Elb {
         report::show_failures(&mut plan.report, &done);
         let is_drift = has_steps && self.memories.was_settled(key, &ps.uid, asked);
         self.tell(snapshot, &plan, &done, is_drift);
-        let wrote_status = self.write_status(key, ps, status, &plan).await?;
+        let write = self.write_status(key, ps, status, &plan);
+        let wrote_status = self.metrics.stage("elb", "status", write).await?;
+        let publishes = matches!(plan.report.addresses, Addresses::Publish { .. });
+        if wrote_status && publishes && ps.published.is_empty() {
+            let age = self.clock.seconds().saturating_sub(ps.created_at).max(0);
+            let age = Duration::from_secs(age.unsigned_abs());
+            self.metrics.address_published(age);
+        }
         if plan.released {
             self.ledgers.let_go(key, &ps.uid).await?;
             self.memories.forget(key);

@@ -20,6 +20,7 @@ pub mod index;
 pub mod leader;
 mod ledger_store;
 pub mod losses;
+pub mod metrics;
 pub mod objects;
 mod observe;
 pub mod queue;

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, Container, EnvVar, EnvVarSource, NodeAffinity, NodeSelector,
-    NodeSelectorRequirement, NodeSelectorTerm, PodSecurityContext, PodSpec, PodTemplateSpec,
-    ResourceRequirements, SeccompProfile, SecretKeySelector, SecurityContext,
+    Affinity, Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction,
+    NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm,
+    PodAntiAffinity, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
+    SeccompProfile, SecretKeySelector, SecurityContext, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::rbac::{NAME, in_system_namespace};
 use super::yaml;
@@ -27,6 +29,9 @@ const CREDENTIALS: &str = "ecm-credentials";
 /// An id that belongs to nobody on a usual node.
 const NOBODY: i64 = 65_532;
 
+/// Where metrics and probes are served.
+const PORT: i32 = 8_080;
+
 pub(super) fn document() -> Result<String> {
     let labels = BTreeMap::from([("app.kubernetes.io/name".to_owned(), NAME.to_owned())]);
     yaml(&Deployment {
@@ -35,22 +40,18 @@ pub(super) fn document() -> Result<String> {
             ..in_system_namespace()
         },
         spec: DeploymentSpec {
-            replicas: Some(1),
-            // There is no leader election yet: two at once would both write to the cloud.
-            strategy: Some(DeploymentStrategy {
-                type_: Some("Recreate".to_owned()),
-                ..DeploymentStrategy::default()
-            }),
+            // One works, one waits with its caches filled.
+            replicas: Some(2),
             selector: LabelSelector {
                 match_labels: Some(labels.clone()),
                 ..LabelSelector::default()
             },
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
-                    labels: Some(labels),
+                    labels: Some(labels.clone()),
                     ..ObjectMeta::default()
                 }),
-                spec: Some(pod()),
+                spec: Some(pod(&labels)),
             },
             ..DeploymentSpec::default()
         },
@@ -58,8 +59,9 @@ pub(super) fn document() -> Result<String> {
     })
 }
 
-/// An edge node goes on without the cloud: a controller on it would act on what it last saw.
-fn away_from_the_edge() -> Affinity {
+/// Not on an edge node, which goes on without the cloud: a controller on it would act on what it
+/// last saw. Not on the node of the other replica either, where there is another.
+fn placement(labels: &BTreeMap<String, String>) -> Affinity {
     let not_an_edge_worker = |key: &str| NodeSelectorRequirement {
         key: key.to_owned(),
         operator: "NotIn".to_owned(),
@@ -72,7 +74,22 @@ fn away_from_the_edge() -> Affinity {
         ]),
         ..NodeSelectorTerm::default()
     };
+    let beside_another = WeightedPodAffinityTerm {
+        weight: 100,
+        pod_affinity_term: PodAffinityTerm {
+            topology_key: "kubernetes.io/hostname".to_owned(),
+            label_selector: Some(LabelSelector {
+                match_labels: Some(labels.clone()),
+                ..LabelSelector::default()
+            }),
+            ..PodAffinityTerm::default()
+        },
+    };
     Affinity {
+        pod_anti_affinity: Some(PodAntiAffinity {
+            preferred_during_scheduling_ignored_during_execution: Some(vec![beside_another]),
+            ..PodAntiAffinity::default()
+        }),
         node_affinity: Some(NodeAffinity {
             required_during_scheduling_ignored_during_execution: Some(NodeSelector {
                 node_selector_terms: vec![term],
@@ -83,11 +100,11 @@ fn away_from_the_edge() -> Affinity {
     }
 }
 
-fn pod() -> PodSpec {
+fn pod(labels: &BTreeMap<String, String>) -> PodSpec {
     PodSpec {
         service_account_name: Some(NAME.to_owned()),
         priority_class_name: Some("system-cluster-critical".to_owned()),
-        affinity: Some(away_from_the_edge()),
+        affinity: Some(placement(labels)),
         containers: vec![container()],
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
@@ -113,7 +130,14 @@ fn container() -> Container {
         name: "ecm".to_owned(),
         image: Some(IMAGE.to_owned()),
         command: Some(vec!["ecm".to_owned()]),
-        args: Some(vec!["run".to_owned()]),
+        args: Some(vec!["run".to_owned(), format!("--metrics-addr=:{PORT}")]),
+        ports: Some(vec![ContainerPort {
+            name: Some("metrics".to_owned()),
+            container_port: PORT,
+            ..ContainerPort::default()
+        }]),
+        liveness_probe: Some(probe("/healthz")),
+        readiness_probe: Some(probe("/readyz")),
         env: Some(vec![
             from_secret("ALIBABA_CLOUD_ACCESS_KEY_ID", "access-key-id"),
             from_secret("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "access-key-secret"),
@@ -133,6 +157,17 @@ fn container() -> Container {
             ..SecurityContext::default()
         }),
         ..Container::default()
+    }
+}
+
+fn probe(path: &str) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: IntOrString::Int(PORT),
+            ..HTTPGetAction::default()
+        }),
+        ..Probe::default()
     }
 }
 

@@ -96,11 +96,18 @@ fn cluster_rules() -> Vec<PolicyRule> {
 }
 
 fn system_rules() -> Vec<PolicyRule> {
+    const LEASES: &str = "coordination.k8s.io";
     vec![
         // The id of the cluster.
         PolicyRule {
             resource_names: Some(vec![keys::CLUSTER_PROFILE.to_owned()]),
             ..rule("", &["configmaps"], &["get"])
+        },
+        // The leader election. A name cannot be asked for in a create.
+        rule(LEASES, &["leases"], &["create"]),
+        PolicyRule {
+            resource_names: Some(vec![format!("{NAME}-elb"), format!("{NAME}-fan-out")]),
+            ..rule(LEASES, &["leases"], &["get", "update"])
         },
     ]
 }

@@ -98,6 +98,7 @@ impl Elb {
                     if let Some((mut reason, note)) = announcement(step, outcome) {
                         if is_drift && reason == Reason::Updated {
                             reason = Reason::DriftRepaired;
+                            self.metrics.drift_repaired();
                         }
                         self.notifier
                             .pool_service(ps, EventType::Normal, reason, &note);

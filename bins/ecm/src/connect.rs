@@ -1,0 +1,146 @@
+//! Clients of the cluster and of the cloud, from flags.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Error, Result, anyhow};
+use clap::Args;
+use ecm_policy::snapshot::Identity;
+use ecm_reconciler::identity;
+use ens_openapi::HyperTransport;
+use ens_openapi::client::{ClientBuilder, DEFAULT_ENDPOINT, Deadlines};
+use ens_openapi::credentials::{
+    CredentialChain, CredentialsError, CredentialsIo, ProvideCredentials as _,
+};
+use ens_openapi::rate_limit::RateLimiter;
+use ens_openapi::transport::Proxy;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use poolservice_api::keys;
+
+/// Share of the published rates that this program takes.
+const SHARE_OF_RATES: f64 = 0.5;
+
+/// Which cluster.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClusterArgs {
+    /// The cluster: a kubeconfig file. Default: $KUBECONFIG, ~/.kube/config, or the pod's own account.
+    #[arg(long, value_name = "FILE", help_heading = "Cluster and cloud")]
+    kubeconfig: Option<PathBuf>,
+    /// The load balancer class that is served.
+    #[arg(long, value_name = "CLASS", default_value = keys::DEFAULT_LOAD_BALANCER_CLASS, help_heading = "Cluster and cloud")]
+    load_balancer_class: String,
+    /// The cluster's id in names. Default: ConfigMap kube-system/ack-cluster-profile, else the UID of namespace kube-system.
+    #[arg(long, value_name = "ID", help_heading = "Cluster and cloud")]
+    cluster_id: Option<String>,
+}
+
+/// Which cloud.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CloudArgs {
+    /// The cloud: a host or URL. Default: the public endpoint.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ALIBABA_CLOUD_ENDPOINT_ENS",
+        help_heading = "Cluster and cloud"
+    )]
+    ens_endpoint: Option<String>,
+}
+
+/// A cluster that can be talked to.
+pub(crate) struct Cluster {
+    pub(crate) client: kube::Client,
+    /// The address of its API server.
+    server: String,
+}
+
+impl ClusterArgs {
+    /// A client of the cluster. Without kube's own retries: they repeat writes for minutes.
+    pub(crate) async fn connect(&self) -> Result<Cluster> {
+        let mut config = match &self.kubeconfig {
+            Some(path) => {
+                let file = Kubeconfig::read_from(path)
+                    .with_context(|| format!("reading kubeconfig {}", path.display()))?;
+                kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+                    .await
+                    .with_context(|| format!("kubeconfig {}", path.display()))?
+            }
+            None => kube::Config::infer().await.context(
+                "no cluster: give --kubeconfig FILE, set KUBECONFIG, or run in a pod with a service account",
+            )?,
+        };
+        config.default_retry = false;
+        let server = config.cluster_url.to_string();
+        Ok(Cluster {
+            client: kube::Client::try_from(config).context("connecting to the cluster")?,
+            server,
+        })
+    }
+
+    /// Which cluster this is, in names.
+    pub(crate) async fn identity(&self, cluster: &Cluster) -> Result<Identity> {
+        let class = self.load_balancer_class.clone();
+        identity::discover(cluster.client.clone(), class, self.cluster_id.clone())
+            .await
+            .with_context(|| {
+                format!(
+                    "asking {} which cluster this is: can it be reached from here, and may this \
+                     user read namespace {}?",
+                    cluster.server,
+                    keys::SYSTEM_NAMESPACE
+                )
+            })
+    }
+}
+
+impl CloudArgs {
+    /// Where the cloud is.
+    pub(crate) fn endpoint(&self) -> &str {
+        self.ens_endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT)
+    }
+
+    /// What a client of the cloud is built of. It keeps to half of the published rates: they are
+    /// the account's, and others use it too (behaviour 11.2).
+    ///
+    /// The credentials are looked for at once, so that a program without any says so at its start.
+    pub(crate) async fn client(&self, deadlines: Deadlines) -> Result<ClientBuilder> {
+        let proxy = Proxy::from_variables(|name| std::env::var(name).ok())
+            .context("the proxy of the environment")?;
+        let transport = || {
+            let builder = HyperTransport::builder().proxy(proxy.clone());
+            builder.build().context("setting up TLS")
+        };
+        let credentials = CredentialChain::official(&CredentialsIo::of_this_process(transport()?));
+        if let Err(error) = credentials.credentials().await {
+            return Err(no_credentials(error));
+        }
+        let mut builder = ens_openapi::Client::builder(credentials)
+            .transport(transport()?)
+            .user_agent_suffix(concat!("ecm/", env!("CARGO_PKG_VERSION")))
+            .rate_limiter(Arc::new(RateLimiter::with_share(SHARE_OF_RATES)))
+            .deadlines(deadlines);
+        if let Some(endpoint) = &self.ens_endpoint {
+            builder = builder.endpoint(endpoint);
+        }
+        Ok(builder)
+    }
+}
+
+/// Every source that was asked, with its answer, one a line: there is no saying which one the user
+/// meant.
+fn no_credentials(error: CredentialsError) -> Error {
+    let CredentialsError::Chain(failures) = &error else {
+        return Error::new(error).context("no credentials for the cloud");
+    };
+    let mut text = "no credentials for the cloud; these places were asked:".to_owned();
+    for (source, error) in failures.iter() {
+        let mut line = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(source) = cause {
+            line = format!("{line}: {source}");
+            cause = source.source();
+        }
+        text = format!("{text}\n  {source}: {line}");
+    }
+    anyhow!(text)
+}
