@@ -1,5 +1,6 @@
 //! The plan for the backends of one load balancer (behaviour 7.5, 7.6).
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::attend::Scene;
@@ -32,7 +33,6 @@ pub(super) fn plan(
         plan.wait(Wait::Seconds((end - scene.cx.now).max(1)));
     }
     let is_users = ledger.load_balancer.owner == Owner::User;
-    let attached = |id: &str| detail.backends.iter().find(|seen| seen.server_id == id);
     if stack.keeps(Setting::BackendLabel) {
         // Nobody knows which nodes are meant: the list stays as the cloud has it.
         plan.report
@@ -40,11 +40,11 @@ pub(super) fn plan(
             .good(ConditionType::BackendsReady, "the list stays as it is");
         return true;
     }
-    let missing: Vec<&Backend> = wanted
-        .servers
-        .iter()
-        .filter(|server| attached(&server.server_id).is_none())
-        .collect();
+    let Compared {
+        missing,
+        attached,
+        surplus,
+    } = compare(&wanted.servers, &detail.backends);
     let Some(missing) = attachable(stack, &missing, observed, plan) else {
         return false;
     };
@@ -53,8 +53,8 @@ pub(super) fn plan(
     } else {
         missing
     };
-    let leaving = removable(stack, detail, ledger, is_users);
-    let mut weights = weights(stack, detail, ledger, is_users);
+    let leaving = removable(stack, &surplus, ledger, is_users);
+    let mut weights = weights(stack, &attached, ledger, is_users);
     let (removable, draining) = drain(stack, leaving, ledger, scene.cx.now, plan);
     weights.extend(draining);
 
@@ -65,9 +65,14 @@ pub(super) fn plan(
             .iter()
             .map(|server| server.server_id.as_str())
             .collect();
+        let seen_ids: BTreeSet<&str> = detail
+            .backends
+            .iter()
+            .map(|seen| seen.server_id.as_str())
+            .collect();
         ledger
             .backends
-            .retain(|id| wanted_ids.contains(id.as_str()) || attached(id).is_some());
+            .retain(|id| wanted_ids.contains(id.as_str()) || seen_ids.contains(id.as_str()));
         ledger
             .backends
             .extend(missing.iter().map(|server| server.server_id.clone()));
@@ -88,10 +93,7 @@ pub(super) fn plan(
             .iter()
             .any(|r| r.attaches(&server.server_id))
     };
-    let is_served = wanted
-        .servers
-        .iter()
-        .any(|s| attached(&s.server_id).is_some());
+    let is_served = !attached.is_empty();
     let in_place = missing.iter().all(|server| is_served && is_refused(server));
     let id = || here.id.clone();
     let adds = missing.chunks(BATCH).map(|batch| Step::AddBackends {
@@ -110,6 +112,51 @@ pub(super) fn plan(
     tell(stack, in_place, plan);
     tell_weights(stack, plan);
     in_place
+}
+
+/// What is wanted beside what is attached, each by server id.
+struct Compared<'a> {
+    /// Wanted and not attached.
+    missing: Vec<&'a Backend>,
+    /// Both.
+    attached: Vec<(&'a Backend, &'a observed::Backend)>,
+    /// Attached and not wanted.
+    surplus: Vec<&'a observed::Backend>,
+}
+
+/// Compares both lists in one pass over them, sorted: this is done at every look, and with a
+/// search for each server it would be most of what planning costs.
+fn compare<'a>(wanted: &'a [Backend], seen: &'a [observed::Backend]) -> Compared<'a> {
+    let mut wanted: Vec<&Backend> = wanted.iter().collect();
+    let mut seen: Vec<&observed::Backend> = seen.iter().collect();
+    wanted.sort_by(|a, b| a.server_id.cmp(&b.server_id));
+    seen.sort_by(|a, b| a.server_id.cmp(&b.server_id));
+    let mut compared = Compared {
+        missing: Vec::new(),
+        attached: Vec::with_capacity(seen.len()),
+        surplus: Vec::new(),
+    };
+    let mut seen = seen.into_iter().peekable();
+    for server in wanted {
+        let mut is_attached = false;
+        // All of one id, should the cloud show it more than once.
+        while let Some(next) = seen.peek() {
+            match next.server_id.cmp(&server.server_id) {
+                Ordering::Less => compared.surplus.push(next),
+                Ordering::Equal => {
+                    is_attached = true;
+                    compared.attached.push((server, next));
+                }
+                Ordering::Greater => break,
+            }
+            seen.next();
+        }
+        if !is_attached {
+            compared.missing.push(server);
+        }
+    }
+    compared.surplus.extend(seen);
+    compared
 }
 
 /// Of the servers that leave those that go now, and those that still have to be given weight 0:
@@ -221,53 +268,41 @@ fn recordable(mut missing: Vec<Backend>, ledger: &Ledger, plan: &mut Plan) -> Ve
 /// user's only those of our ledger that nobody else wants (behaviour 7.6).
 fn removable(
     stack: &Stack,
-    detail: &LoadBalancerDetail,
+    surplus: &[&observed::Backend],
     ledger: &Ledger,
     is_users: bool,
 ) -> Vec<observed::Backend> {
-    detail
-        .backends
+    surplus
         .iter()
         .filter(|seen| {
             let id = &seen.server_id;
-            let is_wanted = stack
-                .backends
-                .servers
-                .iter()
-                .any(|server| server.server_id == *id);
             let is_kept = stack.backends.kept.contains(id);
             let is_ours =
                 !is_users || (ledger.backends.contains(id) && !stack.others.wanted.contains(id));
-            !is_wanted && !is_kept && is_ours
+            !is_kept && is_ours
         })
-        .cloned()
+        .map(|seen| (*seen).clone())
         .collect()
 }
 
 /// Attached servers whose weight differs, with the weight that they should have.
 fn weights(
     stack: &Stack,
-    detail: &LoadBalancerDetail,
+    attached: &[(&Backend, &observed::Backend)],
     ledger: &Ledger,
     is_users: bool,
 ) -> Vec<observed::Backend> {
     if stack.keeps(Setting::BackendWeight) {
         return Vec::new();
     }
-    detail
-        .backends
+    attached
         .iter()
-        .filter(|seen| !is_users || ledger.backends.contains(&seen.server_id))
-        .filter_map(|seen| {
-            let server = stack
-                .backends
-                .servers
-                .iter()
-                .find(|s| s.server_id == seen.server_id)?;
+        .filter(|(_, seen)| !is_users || ledger.backends.contains(&seen.server_id))
+        .filter_map(|(server, seen)| {
             let weight = weight(server, stack);
             (weight != seen.weight).then(|| observed::Backend {
                 weight,
-                ..seen.clone()
+                ..(*seen).clone()
             })
         })
         .collect()
