@@ -117,13 +117,8 @@ fn report(cluster: &str, outcomes: &[(Assertion, Option<Failure>)]) -> Result<()
 }
 
 fn with_causes(failure: &Failure) -> String {
-    let mut text = failure.to_string();
-    let mut cause = std::error::Error::source(failure);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+    let causes = anyhow::Chain::new(failure).map(ToString::to_string);
+    causes.collect::<Vec<_>>().join(": ")
 }
 
 /// For each defect, which assertions it kills. Each processor takes its share of the defects.

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Error, Result, anyhow};
+use anyhow::{Chain, Context as _, Error, Result, anyhow};
 use clap::Args;
 use ecm_policy::snapshot::Identity;
-use ecm_reconciler::identity;
+use ecm_reconciler::{SHARE_OF_RATES, identity};
 use ens_openapi::HyperTransport;
 use ens_openapi::client::{ClientBuilder, DEFAULT_ENDPOINT, Deadlines};
 use ens_openapi::credentials::{
@@ -16,9 +16,6 @@ use ens_openapi::rate_limit::RateLimiter;
 use ens_openapi::transport::Proxy;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use poolservice_api::keys;
-
-/// Share of the published rates that this program takes.
-const SHARE_OF_RATES: f64 = 0.5;
 
 /// Which cluster.
 #[derive(Debug, Clone, Args)]
@@ -134,13 +131,8 @@ fn no_credentials(error: CredentialsError) -> Error {
     };
     let mut text = "no credentials for the cloud; these places were asked:".to_owned();
     for (source, error) in failures.iter() {
-        let mut line = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(source) = cause {
-            line = format!("{line}: {source}");
-            cause = source.source();
-        }
-        text = format!("{text}\n  {source}: {line}");
+        let line: Vec<String> = Chain::new(error).map(ToString::to_string).collect();
+        text = format!("{text}\n  {source}: {}", line.join(": "));
     }
     anyhow!(text)
 }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::annotations::DeletionPolicy;
 use crate::placement::Placement;
+use crate::snapshot::PoolService;
+use poolservice_api::keys;
 
 /// Most servers that a ledger records: an annotation, and all of an object's annotations together,
 /// take 256 KiB (k8s.io/apimachinery, `TotalAnnotationSizeLimitB`).
@@ -219,6 +221,12 @@ pub fn read(annotation: Option<&str>, uid: &str, has_finalizer: bool) -> State {
         Ok(ledger) if ledger.pool_service_uid != uid => missing(),
         Ok(ledger) => State::Current(Box::new(ledger)),
     }
+}
+
+/// What the annotation of this PoolService says.
+pub fn of(ps: &PoolService) -> State {
+    let annotation = ps.annotations.get(keys::LEDGER).map(String::as_str);
+    read(annotation, &ps.uid, ps.has_finalizer)
 }
 
 /// The annotation's text.

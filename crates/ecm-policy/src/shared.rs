@@ -15,7 +15,6 @@ use crate::ledger::{self, Ledger};
 use crate::listeners::ListenerKey;
 use crate::naming::StackName;
 use crate::snapshot::{ExternalTrafficPolicy, ObjectKey, PoolService, Snapshot};
-use poolservice_api::keys;
 
 /// What the other PoolServices on the same user's load balancer want of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -270,7 +269,5 @@ fn refusal(older: &ObjectKey) -> Refusal {
 
 /// The ledger that a PoolService carries, when it is its own.
 pub(crate) fn recorded(ps: &PoolService) -> Option<Ledger> {
-    let annotation = ps.annotations.get(keys::LEDGER).map(String::as_str);
-    let state = ledger::read(annotation, &ps.uid, ps.has_finalizer);
-    state.current().cloned()
+    ledger::of(ps).current().cloned()
 }

@@ -66,6 +66,11 @@ pub enum RunError {
     },
 }
 
+/// The share of the published rates that controllers should keep to, for
+/// `ens_openapi::rate_limit::RateLimiter::with_share`: the rates are the account's, and others use
+/// it too (behaviour 11.2).
+pub const SHARE_OF_RATES: f64 = 0.5;
+
 /// How many objects each half works on side by side, unless told otherwise.
 const WORKERS: NonZeroUsize = match NonZeroUsize::new(16) {
     Some(workers) => workers,

@@ -37,15 +37,12 @@ use crate::metrics::Metrics;
 use crate::observe::{self, Freshness, Subject};
 use crate::queue::Next;
 use crate::region::{Changed, ReadError, Regions};
-use crate::{losses, report};
+use crate::{deadline, losses, report};
 use memory::Memories;
 use turns::Turns;
 
 /// How often a plan may ask for more before it is given up until the next look.
 const ROUNDS: usize = 8;
-
-/// Longest time that one call to the API server may take.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How often a status is written again when somebody else has changed the object meanwhile.
 const STATUS_ATTEMPTS: usize = 4;
@@ -103,7 +100,7 @@ pub enum SyncError {
         source: Box<kube::Error>,
     },
     /// The API server did not answer.
-    #[error("no answer about PoolService {key} within {} s", DEADLINE.as_secs())]
+    #[error("no answer about PoolService {key} within {} s", deadline::CALL.as_secs())]
     Deadline {
         /// Which.
         key: ObjectKey,
@@ -218,10 +215,8 @@ impl Elb {
         status: &PoolServiceStatus,
     ) -> Result<Next, SyncError> {
         let ps = &snapshot.pool_service;
-        let annotation = ps.annotations.get(keys::LEDGER).map(String::as_str);
-        let read = ledger::read(annotation, &ps.uid, ps.has_finalizer);
         // A watch lags behind our own writes; the later ledger counts.
-        let state = self.memories.newer(key, &ps.uid, read);
+        let state = self.memories.newer(key, &ps.uid, ledger::of(ps));
         let desired = desired(snapshot, &self.config.policy, self.clock.seconds());
 
         let asked = digest(&desired);
@@ -536,7 +531,7 @@ impl Elb {
             source: Box::new(source),
         };
         for _ in 0..STATUS_ATTEMPTS {
-            let live = timeout(DEADLINE, api.get_opt(&key.name))
+            let live = timeout(deadline::CALL, api.get_opt(&key.name))
                 .await
                 .map_err(late)?;
             let live = live.map_err(failed)?;
@@ -551,7 +546,8 @@ impl Elb {
             let version = live.metadata.resource_version.unwrap_or_default();
             let patch = Patch::Merge(report::patch(&version, &current, &wanted));
             let params = PatchParams::default();
-            let patched = timeout(DEADLINE, api.patch_status(&key.name, &params, &patch)).await;
+            let patched =
+                timeout(deadline::CALL, api.patch_status(&key.name, &params, &patch)).await;
             match patched.map_err(late)? {
                 Ok(_) => return Ok(true),
                 Err(kube::Error::Api(status)) if status.is_conflict() => {}

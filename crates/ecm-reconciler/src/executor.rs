@@ -291,45 +291,13 @@ impl Executor {
 
 /// A batch of servers as two; `None` for what cannot be split.
 fn halves(step: &Step) -> Option<(Step, Step)> {
-    fn split<T: Clone>(
-        servers: &[T],
-        load_balancer: &str,
-        step: impl Fn(String, Vec<T>) -> Step,
-    ) -> Option<(Step, Step)> {
-        let (left, right) = servers.split_at(servers.len() / 2);
-        let half = |servers: &[T]| step(load_balancer.to_owned(), servers.to_vec());
-        (!left.is_empty()).then(|| (half(left), half(right)))
-    }
-    match step {
-        Step::AddBackends {
-            load_balancer,
-            servers,
-        } => split(servers, load_balancer, |load_balancer, servers| {
-            Step::AddBackends {
-                load_balancer,
-                servers,
-            }
-        }),
-        Step::SetWeights {
-            load_balancer,
-            servers,
-        } => split(servers, load_balancer, |load_balancer, servers| {
-            Step::SetWeights {
-                load_balancer,
-                servers,
-            }
-        }),
-        Step::RemoveBackends {
-            load_balancer,
-            servers,
-        } => split(servers, load_balancer, |load_balancer, servers| {
-            Step::RemoveBackends {
-                load_balancer,
-                servers,
-            }
-        }),
-        _ => None,
-    }
+    let half = step.server_count()? / 2;
+    let part = |is_first: bool| {
+        let mut place = 0..;
+        step.clone()
+            .with_servers(|_, _| place.next().is_some_and(|n| (n < half) == is_first))
+    };
+    part(true).zip(part(false))
 }
 
 fn spec(

@@ -145,7 +145,7 @@ pub enum CallError {
     #[error("the call failed")]
     Failed(#[source] Box<kube::Error>),
     /// The API server did not answer.
-    #[error("no answer within {} s", write::DEADLINE.as_secs())]
+    #[error("no answer within {} s", crate::deadline::CALL.as_secs())]
     Deadline,
 }
 

@@ -1,7 +1,5 @@
 //! Who this cluster is (behaviour 5.7).
 
-use std::time::Duration;
-
 use ecm_policy::naming::{self, NameError};
 use ecm_policy::snapshot::Identity;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
@@ -10,8 +8,7 @@ use poolservice_api::keys;
 use thiserror::Error;
 use tokio::time::timeout;
 
-/// Longest time that one call to the API server may take.
-const DEADLINE: Duration = Duration::from_secs(30);
+use crate::deadline;
 
 /// Why the cluster could not be identified.
 #[derive(Debug, Error)]
@@ -26,7 +23,7 @@ pub enum IdentityError {
         source: Box<kube::Error>,
     },
     /// The API server did not answer.
-    #[error("no answer about {what} within {} s", DEADLINE.as_secs())]
+    #[error("no answer about {what} within {} s", deadline::AT_START.as_secs())]
     Deadline {
         /// What was asked for.
         what: String,
@@ -78,12 +75,12 @@ pub async fn discover(
     })
 }
 
-/// Asks, for no longer than [`DEADLINE`].
+/// Asks, for no longer than [`deadline::AT_START`].
 async fn read<T>(
     what: impl Fn() -> String,
     question: impl Future<Output = kube::Result<T>>,
 ) -> Result<T, IdentityError> {
-    match timeout(DEADLINE, question).await {
+    match timeout(deadline::AT_START, question).await {
         Err(_) => Err(IdentityError::Deadline { what: what() }),
         Ok(answer) => answer.map_err(|source| IdentityError::Read {
             what: what(),

@@ -61,6 +61,12 @@ struct Term {
     until: Duration,
 }
 
+impl Term {
+    fn holds(self, now: Duration) -> bool {
+        self.from <= now && now < self.until
+    }
+}
+
 impl Leadership {
     /// Leadership that `leads` decides about, for a program that has an election of its own and
     /// starts the controllers when it has won. [`Leadership::held`] does not wait for it, and
@@ -83,8 +89,7 @@ impl Leadership {
             Source::Asked(leads) => leads(),
             Source::Elected { clock, term } => {
                 let now = clock.now();
-                term.borrow()
-                    .is_some_and(|term| term.from <= now && now < term.until)
+                term.borrow().is_some_and(|term| term.holds(now))
             }
         };
         if leads { Ok(()) } else { Err(NotLeading) }
@@ -100,7 +105,7 @@ impl Leadership {
             let current = *term.borrow_and_update();
             let now = clock.now();
             let begins = match current {
-                Some(term) if term.from <= now && now < term.until => return,
+                Some(term) if term.holds(now) => return,
                 Some(term) => term.from.checked_sub(now),
                 None => None,
             };

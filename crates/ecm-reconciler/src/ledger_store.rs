@@ -1,7 +1,5 @@
 //! Writes ledgers and finalizers: one after the other, each against the live object.
 
-use std::time::Duration;
-
 use ecm_policy::ledger::{self, Ledger, State};
 use ecm_policy::snapshot::{self, ObjectKey};
 use kube::api::{Patch, PatchParams};
@@ -11,8 +9,7 @@ use serde_json::json;
 use thiserror::Error;
 use tokio::time::timeout;
 
-/// Longest time that one call to the API server may take.
-const DEADLINE: Duration = Duration::from_secs(10);
+use crate::deadline;
 
 /// How often a write is tried again when somebody else has changed the object meanwhile.
 const ATTEMPTS: usize = 4;
@@ -45,7 +42,7 @@ pub enum LedgerError {
         key: ObjectKey,
     },
     /// The API server did not answer.
-    #[error("no answer about PoolService {key} within {} s", DEADLINE.as_secs())]
+    #[error("no answer about PoolService {key} within {} s", deadline::CALL.as_secs())]
     Deadline {
         /// Which.
         key: ObjectKey,
@@ -166,7 +163,7 @@ impl LedgerStore {
 
     /// The live object; `None` when it is gone or another one of its name.
     async fn live(&self, key: &ObjectKey, uid: &str) -> Result<Option<PoolService>, LedgerError> {
-        let read = timeout(DEADLINE, self.api(key).get_opt(&key.name))
+        let read = timeout(deadline::CALL, self.api(key).get_opt(&key.name))
             .await
             .map_err(|_| LedgerError::Deadline { key: key.clone() })?
             .map_err(|source| LedgerError::Read {
@@ -180,7 +177,7 @@ impl LedgerStore {
     async fn patch(&self, key: &ObjectKey, body: &serde_json::Value) -> Result<bool, LedgerError> {
         let params = PatchParams::default();
         let patched = timeout(
-            DEADLINE,
+            deadline::CALL,
             self.api(key).patch(&key.name, &params, &Patch::Merge(body)),
         )
         .await

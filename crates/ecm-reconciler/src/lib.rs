@@ -11,6 +11,7 @@
 pub mod clock;
 mod controllers;
 mod convert;
+mod deadline;
 pub mod elb;
 pub mod events;
 pub mod executor;
@@ -30,4 +31,4 @@ mod report;
 mod scripted;
 pub mod watch;
 
-pub use controllers::{Controllers, RunError};
+pub use controllers::{Controllers, RunError, SHARE_OF_RATES};

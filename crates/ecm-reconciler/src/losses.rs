@@ -1,7 +1,6 @@
 //! Confirmation of losses that are too many to believe (behaviour 8.6).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
@@ -12,8 +11,7 @@ use serde_json::json;
 use thiserror::Error;
 use tokio::time::timeout;
 
-/// Longest time that one call to the API server may take.
-const DEADLINE: Duration = Duration::from_secs(10);
+use crate::deadline;
 
 /// Why a confirmation could not be read or written.
 #[derive(Debug, Error)]
@@ -37,7 +35,7 @@ pub enum ConfirmError {
         source: Box<kube::Error>,
     },
     /// The API server did not answer.
-    #[error("no answer about namespace {namespace} within {} s", DEADLINE.as_secs())]
+    #[error("no answer about namespace {namespace} within {} s", deadline::CALL.as_secs())]
     Deadline {
         /// Which.
         namespace: String,
@@ -58,22 +56,15 @@ pub async fn confirm(
     let mut confirmed = read(client.clone(), namespace).await?;
     confirmed.insert(region.to_owned(), now);
     let patch = json!({ "metadata": { "annotations": { keys::CONFIRM_LOSS: write(&confirmed) } } });
-    let api = Api::<Namespace>::all(client);
     let params = PatchParams::default();
-    match timeout(
-        DEADLINE,
-        api.patch(namespace, &params, &Patch::Merge(&patch)),
-    )
-    .await
-    {
-        Err(_) => Err(ConfirmError::Deadline {
-            namespace: namespace.to_owned(),
-        }),
-        Ok(patched) => patched.map(|_| ()).map_err(|source| ConfirmError::Write {
-            namespace: namespace.to_owned(),
-            source: Box::new(source),
-        }),
-    }
+    let patch = Patch::Merge(&patch);
+    let api = Api::<Namespace>::all(client);
+    let written = api.patch(namespace, &params, &patch);
+    ask(namespace, written, |namespace, source| {
+        ConfirmError::Write { namespace, source }
+    })
+    .await?;
+    Ok(())
 }
 
 /// When the losses of each region were confirmed last.
@@ -82,19 +73,25 @@ pub(crate) async fn read(
     namespace: &str,
 ) -> Result<BTreeMap<String, Timestamp>, ConfirmError> {
     let api = Api::<Namespace>::all(client);
-    match timeout(DEADLINE, api.get(namespace)).await {
-        Err(_) => Err(ConfirmError::Deadline {
-            namespace: namespace.to_owned(),
-        }),
-        Ok(Err(source)) => Err(ConfirmError::Read {
-            namespace: namespace.to_owned(),
-            source: Box::new(source),
-        }),
-        Ok(Ok(found)) => {
-            let annotations = found.metadata.annotations.unwrap_or_default();
-            let text = annotations.get(keys::CONFIRM_LOSS);
-            Ok(parse(text.map_or("", String::as_str)))
-        }
+    let found = ask(namespace, api.get(namespace), |namespace, source| {
+        ConfirmError::Read { namespace, source }
+    })
+    .await?;
+    let annotations = found.metadata.annotations.unwrap_or_default();
+    let text = annotations.get(keys::CONFIRM_LOSS);
+    Ok(parse(text.map_or("", String::as_str)))
+}
+
+/// Asks, for no longer than [`deadline::CALL`].
+async fn ask(
+    namespace: &str,
+    call: impl Future<Output = kube::Result<Namespace>>,
+    failed: impl FnOnce(String, Box<kube::Error>) -> ConfirmError,
+) -> Result<Namespace, ConfirmError> {
+    let namespace = namespace.to_owned();
+    match timeout(deadline::CALL, call).await {
+        Err(_) => Err(ConfirmError::Deadline { namespace }),
+        Ok(answer) => answer.map_err(|source| failed(namespace, Box::new(source))),
     }
 }
 

@@ -114,28 +114,32 @@ impl From<&poolservice_api::PoolService> for PoolService {
         let ingress = ingress(status.load_balancer.as_ref());
         let deleting = meta.deletion_timestamp.is_some();
         let has_finalizer = has_finalizer(meta, keys::POOL_SERVICE_FINALIZER);
-        let ledger = ledger(&annotations, &uid, has_finalizer);
+        let snapshot = snapshot::PoolService {
+            key: key.clone(),
+            uid: uid.clone(),
+            resource_version: resource_version.clone(),
+            generation: meta.generation,
+            load_balancer_class: ps.spec.load_balancer_class.clone(),
+            service: named(keys::SERVICE_NAME, "Service"),
+            pool: named(keys::POOL_NAME, NodePool::KIND),
+            annotations,
+            deleting,
+            has_finalizer,
+            published: ingress
+                .iter()
+                .filter_map(|entry| entry.ip.clone().or_else(|| entry.hostname.clone()))
+                .collect(),
+            created_at: meta
+                .creation_timestamp
+                .as_ref()
+                .map_or(0, |time| time.0.as_second()),
+        };
+        let ledger = match ledger::of(&snapshot) {
+            State::Current(ledger) => Some(ledger),
+            State::None | State::Lost(_) => None,
+        };
         Self {
-            snapshot: snapshot::PoolService {
-                key: key.clone(),
-                uid: uid.clone(),
-                resource_version: resource_version.clone(),
-                generation: meta.generation,
-                load_balancer_class: ps.spec.load_balancer_class.clone(),
-                service: named(keys::SERVICE_NAME, "Service"),
-                pool: named(keys::POOL_NAME, NodePool::KIND),
-                annotations,
-                deleting,
-                has_finalizer,
-                published: ingress
-                    .iter()
-                    .filter_map(|entry| entry.ip.clone().or_else(|| entry.hostname.clone()))
-                    .collect(),
-                created_at: meta
-                    .creation_timestamp
-                    .as_ref()
-                    .map_or(0, |time| time.0.as_second()),
-            },
+            snapshot,
             fan_out: fan_out::PoolService {
                 name: key.name,
                 uid,
@@ -275,18 +279,6 @@ fn ingress(status: Option<&core::LoadBalancerStatus>) -> Vec<Ingress> {
         .flat_map(|status| status.ingress.iter().flatten())
         .map(Ingress::from)
         .collect()
-}
-
-fn ledger(
-    annotations: &BTreeMap<String, String>,
-    uid: &str,
-    has_finalizer: bool,
-) -> Option<Box<Ledger>> {
-    let text = annotations.get(keys::LEDGER).map(String::as_str);
-    match ledger::read(text, uid, has_finalizer) {
-        State::Current(ledger) => Some(ledger),
-        State::None | State::Lost(_) => None,
-    }
 }
 
 fn chosen(

@@ -192,6 +192,35 @@ pub enum Step {
 }
 
 impl Step {
+    /// This step for those of its servers that `keep` says (id, weight), asked in their order;
+    /// `None` when none is left. A step that is not about servers stays as it is.
+    #[must_use]
+    pub fn with_servers(mut self, mut keep: impl FnMut(&str, u8) -> bool) -> Option<Self> {
+        let is_empty = match &mut self {
+            Self::AddBackends { servers, .. } => {
+                servers.retain(|server| keep(&server.server_id, server.weight));
+                servers.is_empty()
+            }
+            Self::SetWeights { servers, .. } | Self::RemoveBackends { servers, .. } => {
+                servers.retain(|server| keep(&server.server_id, server.weight));
+                servers.is_empty()
+            }
+            _ => false,
+        };
+        (!is_empty).then_some(self)
+    }
+
+    /// How many servers it is about; `None` for a step that is not about servers.
+    pub fn server_count(&self) -> Option<usize> {
+        match self {
+            Self::AddBackends { servers, .. } => Some(servers.len()),
+            Self::SetWeights { servers, .. } | Self::RemoveBackends { servers, .. } => {
+                Some(servers.len())
+            }
+            _ => None,
+        }
+    }
+
     /// The condition on which a failure of this step shows.
     pub fn condition(&self) -> ConditionType {
         match self {

@@ -105,37 +105,10 @@ fn without<'a>(step: Step, standing: &[&'a Refused]) -> (Option<Step>, Vec<&'a R
         }
         refusal.is_none()
     };
-    let whole = step.clone();
     let rest = match step {
-        Step::AddBackends {
-            load_balancer,
-            mut servers,
-        } => {
-            servers.retain(|s| allows(&whole, &s.server_id, s.weight));
-            (!servers.is_empty()).then_some(Step::AddBackends {
-                load_balancer,
-                servers,
-            })
-        }
-        Step::SetWeights {
-            load_balancer,
-            mut servers,
-        } => {
-            servers.retain(|s| allows(&whole, &s.server_id, s.weight));
-            (!servers.is_empty()).then_some(Step::SetWeights {
-                load_balancer,
-                servers,
-            })
-        }
-        Step::RemoveBackends {
-            load_balancer,
-            mut servers,
-        } => {
-            servers.retain(|s| allows(&whole, &s.server_id, s.weight));
-            (!servers.is_empty()).then_some(Step::RemoveBackends {
-                load_balancer,
-                servers,
-            })
+        Step::AddBackends { .. } | Step::SetWeights { .. } | Step::RemoveBackends { .. } => {
+            let whole = step.clone();
+            step.with_servers(|server_id, weight| allows(&whole, server_id, weight))
         }
         step => match standing.iter().find(|r| r.covers(&step)) {
             Some(refusal) => {

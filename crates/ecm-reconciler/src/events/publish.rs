@@ -14,13 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Notice, digest};
 use crate::clock::Clock;
+use crate::deadline;
 
 /// The API server takes no longer note (k8s.io/kubernetes, pkg/apis/core/validation, events.go).
 const NOTE_LIMIT: usize = 1024;
 /// The API server takes no longer name for an object.
 const NAME_LIMIT: usize = 253;
-/// Longest time that writing one event may take.
-const DEADLINE: Duration = Duration::from_secs(10);
 /// How long what waits is still written after the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -72,7 +71,7 @@ impl Publisher {
     async fn write(&self, notice: Notice) {
         let reason = notice.reason;
         let name = notice.regarding.name.clone().unwrap_or_default();
-        match timeout(DEADLINE, self.create_or_count(notice)).await {
+        match timeout(deadline::CALL, self.create_or_count(notice)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%reason, object = name, %error, "event not written"),
             Err(_) => tracing::debug!(%reason, object = name, "event not written in time"),

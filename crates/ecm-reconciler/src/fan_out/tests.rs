@@ -525,5 +525,5 @@ async fn an_api_server_that_does_not_answer_holds_a_worker_for_the_deadline_only
         ),
         "{error:?}"
     );
-    assert_eq!(started.elapsed(), write::DEADLINE);
+    assert_eq!(started.elapsed(), crate::deadline::CALL);
 }

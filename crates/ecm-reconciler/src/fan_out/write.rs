@@ -1,8 +1,5 @@
 //! The writes of the fan-out, one function each.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use ecm_policy::aggregate::Ingress;
 use ecm_policy::fan_out::{Config, Deletion, NewPoolService, Pool, Repair, Service};
 use ecm_policy::snapshot::ObjectKey;
@@ -11,15 +8,14 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client};
 use poolservice_api::{NodePool, NodePoolVersion, PoolService};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use tokio::time::timeout;
 
 use super::{CallError, FanOutError};
+use crate::deadline;
 use crate::index::fan_out_pool;
 use crate::leader::Leadership;
 use crate::objects;
-
-/// Longest time that one call to the API server may take.
-pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What became of a write that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,7 +193,7 @@ impl Writer {
 pub(super) async fn call<T>(
     call: impl Future<Output = Result<T, kube::Error>>,
 ) -> Result<T, CallError> {
-    match timeout(DEADLINE, call).await {
+    match timeout(deadline::CALL, call).await {
         Ok(answer) => answer.map_err(|error| CallError::Failed(Box::new(error))),
         Err(_) => Err(CallError::Deadline),
     }

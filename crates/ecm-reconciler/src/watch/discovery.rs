@@ -1,14 +1,11 @@
 //! Whether the cluster has the kinds that are watched, and at which version.
 
-use std::time::Duration;
-
 use kube::Client;
 use poolservice_api::{NodePool, NodePoolVersion, PoolService};
 use thiserror::Error;
 use tokio::time::timeout;
 
-/// Longest time that one question may take.
-const DEADLINE: Duration = Duration::from_secs(30);
+use crate::deadline;
 
 /// Why the cluster cannot be watched.
 #[derive(Debug, Error)]
@@ -23,7 +20,7 @@ pub enum DiscoveryError {
         source: Box<kube::Error>,
     },
     /// The API server did not answer.
-    #[error("no answer about the resources of {group_version} within {} s", DEADLINE.as_secs())]
+    #[error("no answer about the resources of {group_version} within {} s", deadline::AT_START.as_secs())]
     Deadline {
         /// Group and version that were asked for.
         group_version: String,
@@ -74,7 +71,12 @@ async fn serves(
     plural: &str,
 ) -> Result<bool, DiscoveryError> {
     let group_version = format!("{group}/{version}");
-    match timeout(DEADLINE, client.list_api_group_resources(&group_version)).await {
+    match timeout(
+        deadline::AT_START,
+        client.list_api_group_resources(&group_version),
+    )
+    .await
+    {
         Err(_) => Err(DiscoveryError::Deadline { group_version }),
         Ok(Ok(list)) => Ok(list
             .resources

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ecm_reconciler::leader::Leadership;
-use ecm_reconciler::{Controllers, RunError, identity};
+use ecm_reconciler::{Controllers, RunError, SHARE_OF_RATES, identity};
 use ens_openapi::rate_limit::RateLimiter;
 use ens_openapi::{Context, Credentials, StaticCredentials};
 use poolservice_api::keys;
@@ -14,9 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::wire::{CloudFace, ClusterFace, Wire};
 use crate::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, CLUSTER_ID};
-
-/// Share of the published rates that the program takes.
-const SHARE_OF_RATES: f64 = 0.5;
 
 /// What the faces know of the process behind them.
 #[derive(Debug)]
