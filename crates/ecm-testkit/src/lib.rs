@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod controllers;
+mod node;
 pub mod sandbox;
 
 #[cfg(feature = "harness")]
@@ -24,4 +25,5 @@ pub mod trouble;
 pub mod world;
 
 pub use controllers::{Running, RunningError};
+pub use node::{instance_of, ready};
 pub use sandbox::{Sandbox, SandboxError};

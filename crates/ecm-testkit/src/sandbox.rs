@@ -11,6 +11,8 @@ use kube_sim::Cluster;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::node::{instance_of, node};
+
 /// Id of the AccessKey that the simulated cloud knows.
 pub const ACCESS_KEY_ID: &str = "testid";
 
@@ -165,11 +167,6 @@ impl Sandbox {
     }
 }
 
-/// The ENS instance of a node.
-pub fn instance_of(node: &str) -> String {
-    format!("i-{node}")
-}
-
 /// Namespaces, CRDs, pools and nodes.
 fn furnish(cluster: &Cluster) -> Result<(), SandboxError> {
     let apply = |what: String, object: Value| {
@@ -201,33 +198,8 @@ fn furnish(cluster: &Cluster) -> Result<(), SandboxError> {
             "status": { "readyNodeNum": 2, "unreadyNodeNum": 0, "nodes": pool.nodes },
         });
         apply(format!("NodePool {}", pool.name), body)?;
-        for node in pool.nodes {
-            let body = json!({
-                "apiVersion": "v1",
-                "kind": "Node",
-                "metadata": {
-                    "name": node,
-                    "labels": {
-                        "kubernetes.io/hostname": node,
-                        "kubernetes.io/os": "linux",
-                        "apps.openyurt.io/nodepool": pool.name,
-                        "alibabacloud.com/is-edge-worker": "true",
-                        "alibabacloud.com/ens-instance-id": instance_of(node),
-                    },
-                },
-                "status": {
-                    "conditions": [{
-                        "type": "Ready",
-                        "status": "True",
-                        "reason": "KubeletReady",
-                        "message": "the simulated node is ready",
-                        "lastHeartbeatTime": "2026-01-01T00:00:00Z",
-                        "lastTransitionTime": "2026-01-01T00:00:00Z",
-                    }],
-                    "nodeInfo": { "kubeletVersion": "v1.34.0" },
-                },
-            });
-            apply(format!("Node {node}"), body)?;
+        for name in pool.nodes {
+            apply(format!("Node {name}"), node(name, pool.name))?;
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::time::sleep;
 
 use crate::invariants::{Expect, drift_calls, settled};
-use crate::sandbox::instance_of;
+use crate::node::instance_of;
 use crate::transcript::Transcript;
 use crate::trouble::{CloudTrouble, Trouble};
 use crate::world::{Config, World, WorldError};

@@ -12,7 +12,9 @@ mod wire;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ens_sim::cloud::{Cloud, Fault, FaultPlan, FaultRule, Latency, RateLimits, Switches, When};
+use ens_sim::cloud::{
+    Cloud, Fault, FaultPlan, FaultRule, Latency, Method, RateLimits, Request, Switches, When,
+};
 use ens_sim::wire::Gateway;
 use kube_sim::{Cluster, Status};
 use serde_json::{Value, json};
@@ -22,12 +24,13 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::invariants::Monitor;
+use crate::node::ready;
 use crate::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET};
 use crate::transcript::{Transcript, What};
 use crate::trouble::Trouble;
 pub use clock::Clock;
 use process::Process;
-pub use topology::{Pool, Topology, ready};
+pub use topology::{Pool, Topology};
 pub use view::View;
 use wire::Wire;
 
@@ -94,6 +97,14 @@ pub enum WorldError {
     /// A custom resource definition is not JSON; the types do not allow that.
     #[error("encoding a custom resource definition")]
     Encode(#[from] serde_json::Error),
+    /// The cloud refused a person's call.
+    #[error("{action} was refused: {body}")]
+    RefusedByCloud {
+        /// Which.
+        action: String,
+        /// What the cloud said.
+        body: Value,
+    },
     /// The API server refused an object.
     #[error("{what} was refused: {status}")]
     Refused {
@@ -199,6 +210,39 @@ impl World {
     /// The cloud, as it is now, for what people do in it.
     pub fn cloud<R>(&self, change: impl FnOnce(&mut Cloud) -> R) -> R {
         self.wire.cloud(change)
+    }
+
+    /// A call of the cloud by a person of the same account, who meets no delay and no trouble. Gives
+    /// the body of the answer.
+    ///
+    /// # Errors
+    /// As the cloud refuses.
+    pub fn call_cloud(&self, action: &str, params: &[(&str, &str)]) -> Result<Value, WorldError> {
+        // The only one of a person's calls here that takes no POST.
+        let method = match action {
+            "DescribeLoadBalancers" => Method::Get,
+            _ => Method::Post,
+        };
+        let now = self.clock().cloud();
+        let response = self.cloud(|cloud| {
+            let request = Request {
+                account: cloud.config().account.clone(),
+                method,
+                action: action.to_owned(),
+                params: params
+                    .iter()
+                    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                    .collect(),
+            };
+            cloud.handle(&request, now).response
+        });
+        if response.status == 200 {
+            return Ok(response.body);
+        }
+        Err(WorldError::RefusedByCloud {
+            action: action.to_owned(),
+            body: response.body,
+        })
     }
 
     /// Cluster and cloud as they are now.

@@ -1,13 +1,11 @@
 //! What a person has on a person's load balancer stays as it is, whatever is edited around it.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ecm_testkit::scenario::guide::{self, ID, MANAGED_BY_USER};
 use ecm_testkit::transcript::Side;
 use ecm_testkit::world::{Config, World};
-use ens_sim::cloud::{Method, Request};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -19,23 +17,6 @@ const POOLS: [(&str, &str, &str); 2] = [
     ("np-heifei", "lb-heifei", "heifei"),
     ("np-chengdu", "lb-chengdu", "chengdu"),
 ];
-
-fn call(world: &World, action: &str, params: &[(&str, &str)]) {
-    let now = world.clock().cloud();
-    world.cloud(|cloud| {
-        let params = params
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let request = Request {
-            account: cloud.config().account.clone(),
-            method: Method::Post,
-            action: action.to_owned(),
-            params: params.collect::<BTreeMap<_, _>>(),
-        };
-        let reply = cloud.handle(&request, now);
-        assert_eq!(reply.response.status, 200, "{:?}", reply.response);
-    });
-}
 
 /// Listeners and backends that a person has put there, as bytes.
 fn foreign(world: &World) -> String {
@@ -141,26 +122,28 @@ async fn rule_6_5_a_thousand_edits_leave_what_is_foreign_byte_for_byte() {
     let world = World::without_controllers(Config::default(), 5).unwrap();
     world.apply(guide::daemon_set()).unwrap();
     for (_, id, node) in POOLS {
-        call(
-            &world,
-            "CreateLoadBalancerTCPListener",
-            &[
-                ("LoadBalancerId", id),
-                ("ListenerPort", "9000"),
-                ("Description", "mine, leave it"),
-            ],
-        );
+        world
+            .call_cloud(
+                "CreateLoadBalancerTCPListener",
+                &[
+                    ("LoadBalancerId", id),
+                    ("ListenerPort", "9000"),
+                    ("Description", "mine, leave it"),
+                ],
+            )
+            .unwrap();
         // One of the cluster's own nodes, at a person's weight.
         let servers =
             json!([{ "ServerId": format!("i-{node}-1"), "Type": "ens", "Weight": 37, "Port": 0 }]);
-        call(
-            &world,
-            "AddBackendServers",
-            &[
-                ("LoadBalancerId", id),
-                ("BackendServers", &servers.to_string()),
-            ],
-        );
+        world
+            .call_cloud(
+                "AddBackendServers",
+                &[
+                    ("LoadBalancerId", id),
+                    ("BackendServers", &servers.to_string()),
+                ],
+            )
+            .unwrap();
     }
     let before = foreign(&world);
     assert_eq!(before.matches("mine, leave it").count(), 2);

@@ -1,53 +1,29 @@
 //! Every invariant can fail: each is shown a world in which it does not hold.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ecm_testkit::invariants::{Expect, settled};
 use ecm_testkit::scenario::{guide, quiet, settle};
 use ecm_testkit::world::{Config, World};
-use ens_sim::cloud::{Method, Protocol, Reply, Request};
+use ens_sim::cloud::Protocol;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-/// A call of the cloud by nobody in particular.
-fn call(world: &World, action: &str, params: &[(&str, &str)]) -> Reply {
-    let now = world.clock().cloud();
-    world.cloud(|cloud| {
-        let request = Request {
-            account: cloud.config().account.clone(),
-            method: if action == "DescribeLoadBalancers" {
-                Method::Get
-            } else {
-                Method::Post
-            },
-            action: action.to_owned(),
-            params: params
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                .collect::<BTreeMap<_, _>>(),
-        };
-        let reply = cloud.handle(&request, now);
-        assert_eq!(reply.response.status, 200, "{:?}", reply.response);
-        reply
-    })
-}
-
 fn buy(world: &World) -> String {
-    let reply = call(
-        world,
-        "CreateLoadBalancer",
-        &[
-            ("EnsRegionId", "cn-hefei"),
-            ("LoadBalancerSpec", "elb.s2.small"),
-            ("LoadBalancerName", "k8s/cube-svc/default/np-heifei/sandbox"),
-            ("NetworkId", "n-heifei"),
-            ("VSwitchId", "vsw-heifei-1"),
-            ("PayType", "PostPaid"),
-        ],
-    );
-    let body = reply.response.body;
+    let body = world
+        .call_cloud(
+            "CreateLoadBalancer",
+            &[
+                ("EnsRegionId", "cn-hefei"),
+                ("LoadBalancerSpec", "elb.s2.small"),
+                ("LoadBalancerName", "k8s/cube-svc/default/np-heifei/sandbox"),
+                ("NetworkId", "n-heifei"),
+                ("VSwitchId", "vsw-heifei-1"),
+                ("PayType", "PostPaid"),
+            ],
+        )
+        .unwrap();
     let id = body["LoadBalancerIds"][0].as_str();
     id.or(body["LoadBalancerId"].as_str()).unwrap().to_owned()
 }
@@ -121,7 +97,9 @@ async fn s2_sees_the_release_of_what_is_in_no_ledger() {
     let world = idle();
     let id = buy(&world);
     sleep(Duration::from_secs(10)).await;
-    call(&world, "ReleaseInstance", &[("InstanceId", &id)]);
+    world
+        .call_cloud("ReleaseInstance", &[("InstanceId", &id)])
+        .unwrap();
     assert_violated(&world, "S2");
 }
 
@@ -139,7 +117,7 @@ async fn s2_sees_a_changed_backend_of_a_person() {
     for (action, weight) in [("AddBackendServers", 30), ("SetBackendServers", 40)] {
         let params = of(&servers(weight));
         let params: Vec<(&str, &str)> = params.iter().map(|(k, v)| (&**k, &**v)).collect();
-        call(&world, action, &params);
+        world.call_cloud(action, &params).unwrap();
         if weight == 30 {
             world.remember_foreign();
         }
@@ -246,11 +224,9 @@ async fn q4_sees_reads_that_nothing_asks_for() {
     let world = serving(Config::default()).await;
     let reads = async {
         loop {
-            call(
-                &world,
-                "DescribeLoadBalancers",
-                &[("EnsRegionId", "cn-hefei")],
-            );
+            world
+                .call_cloud("DescribeLoadBalancers", &[("EnsRegionId", "cn-hefei")])
+                .unwrap();
             sleep(Duration::from_secs(10)).await;
         }
     };

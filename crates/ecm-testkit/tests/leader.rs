@@ -157,6 +157,22 @@ async fn never_both(a: &Replica, b: &Replica, time: Duration) {
     }
 }
 
+/// A cluster and a replica that leads.
+async fn leader() -> (Cluster, Replica) {
+    let cluster = Cluster::builder().start();
+    let a = Replica::start(&cluster, "a");
+    a.led().await;
+    (cluster, a)
+}
+
+/// The same with another replica, which has looked at the Lease and waits.
+async fn leader_and_waiting() -> (Cluster, Replica, Replica) {
+    let (cluster, a) = leader().await;
+    let b = Replica::start(&cluster, "b");
+    sleep(seconds(5)).await;
+    (cluster, a, b)
+}
+
 #[tokio::test(start_paused = true)]
 async fn rule_11_4_a_new_leader_writes_only_after_the_write_deadline() {
     let cluster = Cluster::builder().start();
@@ -173,9 +189,7 @@ async fn rule_11_4_a_new_leader_writes_only_after_the_write_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn one_of_two_replicas_leads_and_keeps_the_lease_while_it_renews() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
+    let (cluster, a) = leader().await;
     let b = Replica::start(&cluster, "b");
     let until = Instant::now() + seconds(1_800);
     while Instant::now() < until {
@@ -191,11 +205,7 @@ async fn one_of_two_replicas_leads_and_keeps_the_lease_while_it_renews() {
 
 #[tokio::test(start_paused = true)]
 async fn a_crashed_leader_is_followed_after_the_lease_and_the_write_deadline() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
-    let b = Replica::start(&cluster, "b");
-    sleep(seconds(5)).await;
+    let (cluster, a, b) = leader_and_waiting().await;
     a.crash();
     let took = b.led().await;
     // 30 s from the renewal that b saw last, up to 4 s until b looks, 10 s for what a had begun.
@@ -206,11 +216,7 @@ async fn a_crashed_leader_is_followed_after_the_lease_and_the_write_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_is_cut_off_stops_before_the_lease_can_be_taken() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
-    let b = Replica::start(&cluster, "b");
-    sleep(seconds(5)).await;
+    let (cluster, a, b) = leader_and_waiting().await;
     a.disconnect();
     let cut = Instant::now();
     a.leadership.lost().await;
@@ -227,9 +233,7 @@ async fn a_leader_that_is_cut_off_stops_before_the_lease_can_be_taken() {
 
 #[tokio::test(start_paused = true)]
 async fn a_short_outage_of_the_api_server_costs_no_leadership() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
+    let (cluster, a) = leader().await;
     for _ in 0..10 {
         a.disconnect();
         sleep(seconds(12)).await;
@@ -242,11 +246,7 @@ async fn a_short_outage_of_the_api_server_costs_no_leadership() {
 
 #[tokio::test(start_paused = true)]
 async fn with_the_api_server_down_for_all_nobody_leads_and_one_does_afterwards() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
-    let b = Replica::start(&cluster, "b");
-    sleep(seconds(5)).await;
+    let (cluster, a, b) = leader_and_waiting().await;
     a.disconnect();
     b.disconnect();
     never_both(&a, &b, seconds(300)).await;
@@ -258,9 +258,7 @@ async fn with_the_api_server_down_for_all_nobody_leads_and_one_does_afterwards()
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_was_suspended_knows_at_once_that_its_time_is_over() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
+    let (_cluster, a) = leader().await;
     // No timer of the process has run meanwhile: only the clock tells.
     a.clock.suspended_for(seconds(3_600));
     assert!(!a.leads());
@@ -272,11 +270,7 @@ async fn a_leader_that_was_suspended_knows_at_once_that_its_time_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_replica_that_was_suspended_looks_before_it_takes() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
-    let b = Replica::start(&cluster, "b");
-    sleep(seconds(5)).await;
+    let (cluster, a, b) = leader_and_waiting().await;
     b.clock.suspended_for(seconds(3_600));
     never_both(&a, &b, seconds(300)).await;
     assert!(a.leads());
@@ -315,9 +309,7 @@ async fn of_two_that_write_at_the_same_moment_one_wins() {
 
 #[tokio::test(start_paused = true)]
 async fn a_conflict_and_a_lost_answer_cost_no_leadership() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
+    let (cluster, a) = leader().await;
     let seen = cluster.faults().seen("update", LEASES);
     cluster
         .faults()
@@ -346,9 +338,7 @@ async fn a_lost_answer_to_the_first_write_is_found_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_a_person_gives_to_another_ends_leadership_at_the_next_renewal() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
+    let (cluster, a) = leader().await;
     cluster
         .apply(json!({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
@@ -366,11 +356,7 @@ async fn a_lease_that_a_person_gives_to_another_ends_leadership_at_the_next_rene
 
 #[tokio::test(start_paused = true)]
 async fn a_deleted_lease_is_made_again_by_its_holder_and_not_taken_by_another() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
-    let b = Replica::start(&cluster, "b");
-    sleep(seconds(5)).await;
+    let (cluster, a, b) = leader_and_waiting().await;
     Api::<Lease>::namespaced(Client::new(cluster.service(), NAMESPACE), NAMESPACE)
         .delete(NAME, &kube::api::DeleteParams::default())
         .await
@@ -382,11 +368,7 @@ async fn a_deleted_lease_is_made_again_by_its_holder_and_not_taken_by_another() 
 
 #[tokio::test(start_paused = true)]
 async fn a_released_lease_is_taken_without_waiting_for_its_end() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
-    let b = Replica::start(&cluster, "b");
-    sleep(seconds(5)).await;
+    let (cluster, a, b) = leader_and_waiting().await;
     a.release.cancel();
     assert_eq!(a.task.await.unwrap(), Ok(()));
     assert!(a.leadership.check().is_err());
@@ -398,11 +380,7 @@ async fn a_released_lease_is_taken_without_waiting_for_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn releasing_does_not_touch_the_lease_of_another() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
-    let b = Replica::start(&cluster, "b");
-    sleep(seconds(5)).await;
+    let (cluster, _a, b) = leader_and_waiting().await;
     b.release.cancel();
     assert_eq!(b.task.await.unwrap(), Ok(()));
     assert_eq!(holder(&cluster).await, "a");
@@ -410,9 +388,7 @@ async fn releasing_does_not_touch_the_lease_of_another() {
 
 #[tokio::test(start_paused = true)]
 async fn rule_11_4_a_replica_paused_in_the_middle_of_a_create_writes_nothing_when_it_wakes() {
-    let cluster = Cluster::builder().start();
-    let a = Replica::start(&cluster, "a");
-    a.led().await;
+    let (cluster, a) = leader().await;
     let cloud = CloudOf::new(&a.leadership);
     cloud.gate.notify_one();
     let _ = cloud.create().await;

@@ -6,7 +6,6 @@
     reason = "helpers of tests fail by panicking"
 )]
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ecm_testkit::invariants::Expect;
@@ -16,7 +15,7 @@ use ecm_testkit::sweep;
 use ecm_testkit::transcript::Call;
 use ecm_testkit::trouble::{CloudTrouble, Trouble};
 use ecm_testkit::world::{Config, Topology, World};
-use ens_sim::cloud::{LoadBalancer, Method, Protocol, Request};
+use ens_sim::cloud::{LoadBalancer, Protocol};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -109,23 +108,6 @@ fn made(world: &World) -> LoadBalancer {
         .collect();
     assert_eq!(all.len(), 1);
     all.remove(0)
-}
-
-fn call(world: &World, action: &str, params: &[(&str, &str)]) {
-    let now = world.clock().cloud();
-    world.cloud(|cloud| {
-        let params = params
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let request = Request {
-            account: cloud.config().account.clone(),
-            method: Method::Post,
-            action: action.to_owned(),
-            params: params.collect::<BTreeMap<_, _>>(),
-        };
-        let reply = cloud.handle(&request, now);
-        assert_eq!(reply.response.status, 200, "{:?}", reply.response);
-    });
 }
 
 fn delete_service(world: &World) {
@@ -433,17 +415,13 @@ async fn pitfall_15_an_eip_that_somebody_bound_elsewhere_is_neither_published_no
         .into_iter()
         .find(|eip| eip.name.starts_with("k8s/"))
         .unwrap();
-    call(
-        &world,
-        "UnAssociateEnsEipAddress",
-        &[("AllocationId", &eip.id)],
-    );
+    world
+        .call_cloud("UnAssociateEnsEipAddress", &[("AllocationId", &eip.id)])
+        .unwrap();
     sleep(Duration::from_secs(4)).await;
-    call(
-        &world,
-        "UnAssociateEnsEipAddress",
-        &[("AllocationId", "eip-np-0")],
-    );
+    world
+        .call_cloud("UnAssociateEnsEipAddress", &[("AllocationId", "eip-np-0")])
+        .unwrap();
     sleep(Duration::from_secs(4)).await;
     // The controller may have bound it again meanwhile: a person insists.
     world.stop().await;
@@ -456,11 +434,9 @@ async fn pitfall_15_an_eip_that_somebody_bound_elsewhere_is_neither_published_no
         .unwrap();
     if now.binding.is_some() {
         sleep(Duration::from_secs(4)).await;
-        call(
-            &world,
-            "UnAssociateEnsEipAddress",
-            &[("AllocationId", &eip.id)],
-        );
+        world
+            .call_cloud("UnAssociateEnsEipAddress", &[("AllocationId", &eip.id)])
+            .unwrap();
         sleep(Duration::from_secs(4)).await;
     }
     let bind = [
@@ -468,7 +444,7 @@ async fn pitfall_15_an_eip_that_somebody_bound_elsewhere_is_neither_published_no
         ("InstanceId", "lb-user-0"),
         ("InstanceType", "SlbInstance"),
     ];
-    call(&world, "AssociateEnsEipAddress", &bind);
+    world.call_cloud("AssociateEnsEipAddress", &bind).unwrap();
     sleep(Duration::from_secs(4)).await;
     world.start_process();
     sleep(Duration::from_secs(400)).await;
@@ -628,15 +604,16 @@ async fn pitfall_23_a_service_that_waits_for_an_id_can_be_deleted() {
 async fn pitfall_25_what_a_person_changed_in_the_console_is_put_right() {
     let world = serving(one(2), guide::service(json!({}), &[(80, 80)])).await;
     let id = made(&world).id;
-    call(
-        &world,
-        "StopLoadBalancerListener",
-        &[
-            ("LoadBalancerId", &id),
-            ("ListenerPort", "80"),
-            ("ListenerProtocol", "tcp"),
-        ],
-    );
+    world
+        .call_cloud(
+            "StopLoadBalancerListener",
+            &[
+                ("LoadBalancerId", &id),
+                ("ListenerPort", "80"),
+                ("ListenerProtocol", "tcp"),
+            ],
+        )
+        .unwrap();
     sleep(Duration::from_secs(35 * 60)).await;
     settled(&world).await;
 }

@@ -6,45 +6,16 @@
 //! ```
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/parrot.rs"]
+mod parrot;
+
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use ens_openapi::api::backend::AddBackendServers;
-use ens_openapi::api::eip::DescribeEnsEipAddresses;
-use ens_openapi::api::http_listener::DescribeHttpsListener;
-use ens_openapi::api::instance::{DescribeInstances, ReleaseInstance};
-use ens_openapi::api::listener::{
-    DescribeListener, DescribeLoadBalancerListeners, TransportProtocol,
-};
-use ens_openapi::api::load_balancer::{
-    DescribeLoadBalancerAttribute, DescribeLoadBalancerSpec, DescribeLoadBalancers,
-};
-use ens_openapi::api::network::{
-    DescribeNetworkAttribute, DescribeNetworks, DescribeVSwitchAttributes, DescribeVSwitches,
-};
-use ens_openapi::api::region::{DescribeEnsRegions, DescribeRegionIsps};
-use ens_openapi::api::tag::ListTagResources;
-use ens_openapi::transport::{Transport, TransportError};
-use ens_openapi::{
-    Client, Context, Credentials, Effect, Error, Params, Request, StaticCredentials,
-};
+use ens_openapi::{Client, Context, Credentials, Effect, Error, Params, StaticCredentials};
+use parrot::{Parrot, decode_all};
 use proptest::prelude::*;
 use serde_json::Value;
-
-/// Gives the same answer to everything.
-#[derive(Clone, Debug, Default)]
-struct Parrot(Arc<Mutex<http::Response<Bytes>>>);
-
-#[async_trait]
-impl Transport for Parrot {
-    async fn exchange(
-        &self,
-        _: http::Request<Bytes>,
-    ) -> Result<http::Response<Bytes>, TransportError> {
-        Ok(self.0.lock().unwrap().clone())
-    }
-}
 
 fn client(answer: http::Response<Bytes>) -> Client {
     let credentials = Credentials::new("id", "secret").with_security_token("token-4711");
@@ -157,37 +128,6 @@ fn run<T>(call: impl Future<Output = T>) -> T {
         .build()
         .unwrap()
         .block_on(call)
-}
-
-/// Decodes the value by every typed read. Whether it can be read does not matter: that it ends does.
-fn decode_all(value: &Value) {
-    fn decode<R: Request>(request: &R, value: &Value) {
-        drop(request.decode(value.clone()));
-    }
-    decode(&AddBackendServers::new("lb", Vec::new()), value);
-    decode(&DescribeEnsEipAddresses::default(), value);
-    decode(&DescribeEnsRegions::default(), value);
-    decode(&DescribeHttpsListener::new("lb", 443), value);
-    decode(&DescribeInstances::default(), value);
-    decode(
-        &DescribeListener::new("lb", TransportProtocol::Tcp, 80),
-        value,
-    );
-    decode(
-        &DescribeListener::new("lb", TransportProtocol::Udp, 53),
-        value,
-    );
-    decode(&DescribeLoadBalancerAttribute::new("lb"), value);
-    decode(&DescribeLoadBalancerListeners::new("lb"), value);
-    decode(&DescribeLoadBalancerSpec::default(), value);
-    decode(&DescribeLoadBalancers::default(), value);
-    decode(&DescribeNetworkAttribute::new("n"), value);
-    decode(&DescribeNetworks::default(), value);
-    decode(&DescribeRegionIsps::default(), value);
-    decode(&DescribeVSwitchAttributes::new("vsw"), value);
-    decode(&DescribeVSwitches::default(), value);
-    decode(&ListTagResources::of_instances(Vec::new()), value);
-    decode(&ReleaseInstance::new("lb"), value);
 }
 
 proptest! {

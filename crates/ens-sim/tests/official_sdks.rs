@@ -11,7 +11,8 @@ use ens_sim::cloud::{ApiError, Fault, FaultPlan, Latency};
 
 /// What a script exits with when the SDK cannot be imported.
 const NOT_INSTALLED: i32 = 77;
-/// Codes that a walk cannot bring about by itself: its second and later calls of DescribeVSwitches meet them in turn.
+/// Codes that a walk cannot bring about by itself, with their HTTP status: its second and later calls of
+/// DescribeVSwitches meet them in turn. The scripts get them as arguments.
 const INJECTED: &[(u16, &str)] = &[
     (400, "PROCESSING"),
     (400, "NoPermission"),
@@ -72,6 +73,7 @@ fn drive(script: &str, package: &str) -> anyhow::Result<()> {
     let output = Command::new(&python)
         .arg(path)
         .arg(endpoint.trim_start_matches("http://"))
+        .args(INJECTED.iter().map(|(_, code)| code))
         .output();
     let output = match output {
         Ok(output) if output.status.code() != Some(NOT_INSTALLED) => output,

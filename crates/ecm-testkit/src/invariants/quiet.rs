@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ens_sim::cloud::{
-    Cloud, EipStatus, Life, ListenerStatus, LoadBalancer, Origin, Paid, Snapshot,
+    Cloud, EipStatus, Life, Listener, ListenerStatus, LoadBalancer, Origin, Paid, Snapshot,
 };
 use poolservice_api::keys;
 use serde_json::Value;
 
-use super::wanted::{Port, Wanted, addresses, wanted};
+use super::wanted::{Wanted, addresses, wanted};
 use super::{condition, is_terminating, ledger, name, namespace};
 use crate::world::View;
 
@@ -167,19 +167,12 @@ fn listeners(wanted: &Wanted, lb: &LoadBalancer, wrong: &mut Vec<String>) {
             Some(_) => {}
         }
     }
-    let is_wanted = |p: &Port| {
-        wanted
-            .ports
-            .iter()
-            .any(|w| (w.protocol, w.port) == (p.protocol, p.port))
+    let is_wanted = |listener: &Listener| {
+        let mut ports = wanted.ports.iter();
+        ports.any(|port| (port.protocol, port.port) == (listener.protocol, listener.port))
     };
     for listener in lb.listeners.values() {
-        let port = Port {
-            protocol: listener.protocol,
-            port: listener.port,
-            node_port: 0,
-        };
-        if !wanted.is_users && !is_wanted(&port) {
+        if !wanted.is_users && !is_wanted(listener) {
             wrong.push(format!("listener {} is not wanted", listener.port));
         }
     }

@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use poolservice_api::keys;
 use serde_json::{Value, json};
 
-use crate::sandbox::{POOLS, instance_of};
+use crate::node::{instance_of, node};
+use crate::sandbox::POOLS;
 
 /// Node pools, each with a region, a network and a vSwitch of its own.
 #[derive(Debug, Clone)]
@@ -115,34 +116,5 @@ fn node_pool(pool: &Pool) -> Value {
             },
         },
         "spec": { "type": "Edge" },
-    })
-}
-
-fn node(name: &str, pool: &str) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {
-            "name": name,
-            "labels": {
-                "kubernetes.io/hostname": name,
-                "kubernetes.io/os": "linux",
-                keys::NODE_POOL: pool,
-                keys::ENS_INSTANCE_ID: instance_of(name),
-            },
-        },
-        "status": { "conditions": [ready("True")] },
-    })
-}
-
-/// The `Ready` condition of a node with this status.
-pub fn ready(status: &str) -> Value {
-    json!({
-        "type": "Ready",
-        "status": status,
-        "reason": "Played",
-        "message": "",
-        "lastHeartbeatTime": "2026-01-01T00:00:00Z",
-        "lastTransitionTime": "2026-01-01T00:00:00Z",
     })
 }

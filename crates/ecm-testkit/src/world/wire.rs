@@ -320,8 +320,7 @@ impl ClusterFace {
         let is_watch = query.contains("watch=true");
         let mut detail = head.uri.path().to_owned();
         let verb = head.method.to_string();
-        let fault_verb = verb_of(&verb, &detail);
-        let resource = resource_of(&detail);
+        let named = self.server.named(&head.method, head.uri.path());
         if !body.is_empty() {
             detail.push(' ');
             detail.push_str(&String::from_utf8_lossy(&body));
@@ -340,10 +339,12 @@ impl ClusterFace {
             wire.kill(process, "before", number);
             return silence().await;
         }
-        if let Some(fault) = trouble.and_then(Trouble::cluster_fault) {
+        if let (Some(fault), Some((fault_verb, resource))) =
+            (trouble.and_then(Trouble::cluster_fault), &named)
+        {
             let faults = wire.cluster.faults();
-            let nth = faults.seen(&fault_verb, &resource) + 1;
-            faults.inject(&fault_verb, &resource, nth, fault);
+            let nth = faults.seen(fault_verb, resource) + 1;
+            faults.inject(fault_verb, resource, nth, fault);
             wire.note(What::Note(format!(
                 "call {number}: {}",
                 trouble.map_or_else(String::new, |trouble| trouble.to_string())
@@ -393,51 +394,4 @@ impl tower::Service<Request<kube::client::Body>> for ClusterFace {
     fn call(&mut self, request: Request<kube::client::Body>) -> Self::Future {
         Box::pin(self.clone().answer(request))
     }
-}
-
-/// `services/status`, `poolservices.network.openyurt.io`: as the faults of the API server name
-/// what is called.
-fn resource_of(path: &str) -> String {
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let (group, mut rest) = match parts.as_slice() {
-        ["api", _, rest @ ..] => ("", rest),
-        ["apis", group, _, rest @ ..] => (*group, rest),
-        _ => return String::new(),
-    };
-    if let ["namespaces", _, deeper @ ..] = rest
-        && !deeper.is_empty()
-    {
-        rest = deeper;
-    }
-    let mut name = rest.first().copied().unwrap_or_default().to_owned();
-    if !group.is_empty() {
-        name = format!("{name}.{group}");
-    }
-    match rest.get(2) {
-        Some(subresource) => format!("{name}/{subresource}"),
-        None => name,
-    }
-}
-
-/// The verb of a request that is no watch, as RBAC calls it.
-fn verb_of(method: &str, path: &str) -> String {
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let rest = match parts.as_slice() {
-        ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
-        _ => &[],
-    };
-    let is_named = match rest {
-        ["namespaces", _, deeper @ ..] if !deeper.is_empty() => deeper.len() > 1,
-        rest => rest.len() > 1,
-    };
-    let verb = match (method, is_named) {
-        ("GET", true) => "get",
-        ("GET", false) => "list",
-        ("POST", _) => "create",
-        ("PUT", _) => "update",
-        ("PATCH", _) => "patch",
-        ("DELETE", true) => "delete",
-        _ => "deletecollection",
-    };
-    verb.to_owned()
 }

@@ -1,4 +1,4 @@
-"""Walks the path with the SDK that signs V1. Usage: v1.py HOST:PORT"""
+"""Walks the path with the SDK that signs V1. Usage: v1.py HOST:PORT CODE..."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""Walks the path with the SDK that signs V3. Usage: v3.py HOST:PORT"""
+"""Walks the path with the SDK that signs V3. Usage: v3.py HOST:PORT CODE..."""
 
 import sys
 

@@ -7,6 +7,7 @@ use crate::collection::Collection;
 use crate::failure::{Failure, holds, same};
 use crate::kind::{CONFIG_MAPS, EVENTS, NEW_EVENTS, SECRETS, SERVICES};
 use crate::suite::gadget;
+use crate::watch::Watch;
 use crate::{Outcome, Test};
 
 group!(
@@ -238,14 +239,20 @@ fn red(test: &Test) -> Collection {
     test.on(&CONFIG_MAPS).with("labelSelector", "colour=red")
 }
 
+/// A watch of what is red, which has told of the one that is.
+async fn watch_of_red(test: &Test) -> Result<Watch, Failure> {
+    coloured(test).await?;
+    let mut watch = red(test).watch().await?;
+    watch.expect("ADDED", "red").await?;
+    Ok(watch)
+}
+
 fn colour(value: &str) -> Value {
     json!({"metadata": {"labels": {"colour": value}}})
 }
 
 async fn leaving_a_selection_is_an_end(test: Test) -> Outcome {
-    coloured(&test).await?;
-    let mut watch = red(&test).watch().await?;
-    watch.expect("ADDED", "red").await?;
+    let mut watch = watch_of_red(&test).await?;
     test.on(&CONFIG_MAPS)
         .merge("red", colour("blue"))
         .await?
@@ -255,9 +262,7 @@ async fn leaving_a_selection_is_an_end(test: Test) -> Outcome {
 }
 
 async fn entering_a_selection_is_a_beginning(test: Test) -> Outcome {
-    coloured(&test).await?;
-    let mut watch = red(&test).watch().await?;
-    watch.expect("ADDED", "red").await?;
+    let mut watch = watch_of_red(&test).await?;
     test.on(&CONFIG_MAPS)
         .merge("blue", colour("red"))
         .await?
@@ -267,9 +272,7 @@ async fn entering_a_selection_is_a_beginning(test: Test) -> Outcome {
 }
 
 async fn staying_in_a_selection_is_a_change(test: Test) -> Outcome {
-    coloured(&test).await?;
-    let mut watch = red(&test).watch().await?;
-    watch.expect("ADDED", "red").await?;
+    let mut watch = watch_of_red(&test).await?;
     test.on(&CONFIG_MAPS)
         .merge("red", json!({"data": {"k": "v"}}))
         .await?
@@ -279,9 +282,7 @@ async fn staying_in_a_selection_is_a_change(test: Test) -> Outcome {
 }
 
 async fn changes_outside_a_selection_are_not_told(test: Test) -> Outcome {
-    coloured(&test).await?;
-    let mut watch = red(&test).watch().await?;
-    watch.expect("ADDED", "red").await?;
+    let mut watch = watch_of_red(&test).await?;
     let maps = test.on(&CONFIG_MAPS);
     maps.merge("blue", json!({"data": {"k": "v"}}))
         .await?
@@ -293,9 +294,7 @@ async fn changes_outside_a_selection_are_not_told(test: Test) -> Outcome {
 }
 
 async fn an_end_by_leaving_has_the_new_revision_and_the_old_labels(test: Test) -> Outcome {
-    coloured(&test).await?;
-    let mut watch = red(&test).watch().await?;
-    watch.expect("ADDED", "red").await?;
+    let mut watch = watch_of_red(&test).await?;
     let changed = test
         .on(&CONFIG_MAPS)
         .merge("red", colour("blue"))

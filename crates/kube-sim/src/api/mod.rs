@@ -57,6 +57,17 @@ impl ApiService {
         }
     }
 
+    /// How [`Faults`] name a request of this method and path that is no watch: verb and resource.
+    /// `None` for one that is about no resource.
+    pub fn named(&self, method: &Method, path: &str) -> Option<(&'static str, String)> {
+        match route::parse(path, &self.server.registry()) {
+            Ok(Route::Resource(request)) => {
+                Some((verb(method, &request, false), request.described()))
+            }
+            _ => None,
+        }
+    }
+
     async fn answer<B>(self, request: Request<B>) -> Result<Response<ResponseBody>, ConnectionReset>
     where
         B: http_body::Body,
@@ -311,18 +322,8 @@ impl Call<'_> {
 
     /// The verb, as RBAC calls it.
     fn verb(&self, request: &ResourceRequest) -> &'static str {
-        let watch = self.query.flag("watch") || request.legacy_watch;
-        match (self.method.as_str(), request.name.is_some()) {
-            ("GET", _) if watch => "watch",
-            ("GET", true) => "get",
-            ("GET", false) => "list",
-            ("POST", _) => "create",
-            ("PUT", _) => "update",
-            ("PATCH", _) => "patch",
-            ("DELETE", true) => "delete",
-            ("DELETE", false) => "deletecollection",
-            _ => "unknown",
-        }
+        let is_watch = self.query.flag("watch") || request.legacy_watch;
+        verb(self.method, request, is_watch)
     }
 
     fn watch(
@@ -654,4 +655,19 @@ fn with_type(
         .headers_mut()
         .insert(CONTENT_TYPE, http::HeaderValue::from_static(media_type));
     response
+}
+
+/// The verb of a request for a resource, as RBAC calls it.
+fn verb(method: &Method, request: &ResourceRequest, is_watch: bool) -> &'static str {
+    match (method.as_str(), request.name.is_some()) {
+        ("GET", _) if is_watch => "watch",
+        ("GET", true) => "get",
+        ("GET", false) => "list",
+        ("POST", _) => "create",
+        ("PUT", _) => "update",
+        ("PATCH", _) => "patch",
+        ("DELETE", true) => "delete",
+        ("DELETE", false) => "deletecollection",
+        _ => "unknown",
+    }
 }

@@ -187,12 +187,14 @@ const SOURCES: &[&str] = &[
     include_str!("../../wire/tests.rs"),
 ];
 
-/// A test and the text of its function.
-fn tests() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let functions = SOURCES
-        .iter()
-        .flat_map(|source| source.split("#[test]\nfn ").skip(1));
+/// The tests of a source, each with the text of its function.
+fn tests_of(source: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let functions = source.split("#[test]\nfn ").skip(1);
     functions.filter_map(|text| Some((text.split_once('(')?.0, text)))
+}
+
+fn tests() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SOURCES.iter().flat_map(|source| tests_of(source))
 }
 
 #[test]
@@ -204,10 +206,7 @@ fn every_row_has_a_test_and_every_test_of_the_tables_a_row() {
         missing.is_empty(),
         "rows name tests that are not there: {missing:?}"
     );
-    let of_tables = SOURCES.first().into_iter().flat_map(|source| {
-        let functions = source.split("#[test]\nfn ").skip(1);
-        functions.filter_map(|text| Some(text.split_once('(')?.0))
-    });
+    let of_tables = tests_of(include_str!("tables.rs")).map(|(name, _)| name);
     let without: Vec<_> = of_tables.filter(|name| !named.contains(name)).collect();
     assert!(
         without.is_empty(),
