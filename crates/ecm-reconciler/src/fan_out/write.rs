@@ -217,11 +217,41 @@ pub(super) fn settle<T>(
     }
 }
 
-/// Whether the object has changed or gone since it was seen.
+/// Whether the object has changed, gone or made place for another since it was seen.
 pub(super) fn is_stale(status: &kube::core::Status) -> bool {
-    status.is_conflict() || status.is_not_found()
+    status.is_conflict() || status.is_not_found() || is_another_object(status)
+}
+
+/// Whether a patch was refused because of the uid that it names. The API server takes a uid in an update as a precondition
+/// (409), but one in a patch as a change of an immutable field (422; `ValidateObjectMetaUpdate` of k8s.io/apimachinery,
+/// seen on 1.37).
+fn is_another_object(status: &kube::core::Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    status.is_invalid()
+        && causes
+            .into_iter()
+            .any(|cause| cause.field == "metadata.uid")
 }
 
 fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_not_found())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invalid(field: &str) -> kube::core::Status {
+        let status = json!({
+            "status": "Failure", "reason": "Invalid", "code": 422, "message": "refused",
+            "details": { "causes": [{ "reason": "FieldValueInvalid", "message": "m", "field": field }] },
+        });
+        serde_json::from_value(status).unwrap()
+    }
+
+    #[test]
+    fn a_patch_of_a_service_that_was_made_anew_is_planned_again_and_other_refusals_are_told() {
+        assert!(is_stale(&invalid("metadata.uid")));
+        assert!(!is_stale(&invalid("status.loadBalancer.ingress")));
+    }
 }
