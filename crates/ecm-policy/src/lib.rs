@@ -25,6 +25,7 @@ pub mod backends;
 pub mod conditions;
 pub mod desired;
 pub mod fan_out;
+pub mod imagine;
 pub mod ledger;
 pub mod listeners;
 pub mod losses;

@@ -8,7 +8,7 @@ mod memory;
 mod tell;
 mod turns;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,14 +16,13 @@ use std::time::Duration;
 use ecm_policy::conditions::{ConditionType, Refusal};
 use ecm_policy::desired::{self, Desired, desired};
 use ecm_policy::ledger::{self, Ledger, Record, State};
-use ecm_policy::losses::Losses;
 use ecm_policy::observed::Observed;
-use ecm_policy::plan::{self, Addresses, Context, Need, Plan, Refused, Step, Wait, plan};
+use ecm_policy::plan::{self, Addresses, Need, Plan, Refused, Step, Wait};
 use ecm_policy::snapshot::{ObjectKey, PoolService, Snapshot};
 use ens_openapi::{Effect, ErrorClass};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
-use poolservice_api::{PoolServiceStatus, keys};
+use poolservice_api::PoolServiceStatus;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -33,16 +32,15 @@ use crate::events::Notifier;
 use crate::executor::{Done, Executor, Outcome, StepError};
 use crate::index::Index;
 use crate::ledger_store::{LedgerError, LedgerStore};
+use crate::look::{LookError, Question, look};
+use crate::losses::LossWatch;
 use crate::metrics::Metrics;
-use crate::observe::{self, Freshness, Subject};
+use crate::observe::{Cloud, Freshness};
 use crate::queue::Next;
-use crate::region::{Changed, ReadError, Regions};
-use crate::{deadline, losses, report};
+use crate::region::{Changed, Regions};
+use crate::{deadline, report};
 use memory::Memories;
 use turns::Turns;
-
-/// How often a plan may ask for more before it is given up until the next look.
-const ROUNDS: usize = 8;
 
 /// How often a status is written again when somebody else has changed the object meanwhile.
 const STATUS_ATTEMPTS: usize = 4;
@@ -81,7 +79,7 @@ pub struct Elb {
     config: Config,
     memories: Memories,
     turns: Turns,
-    losses: Mutex<BTreeMap<String, Losses>>,
+    losses: LossWatch,
 }
 
 /// Why a sync failed.
@@ -151,6 +149,7 @@ impl Elb {
             metrics,
             config,
         } = parts;
+        let losses = LossWatch::new(Some(client.clone()), &config.namespace);
         Self {
             ledgers: LedgerStore::new(client.clone()),
             client,
@@ -164,7 +163,7 @@ impl Elb {
             config,
             memories: Memories::default(),
             turns: Turns::default(),
-            losses: Mutex::default(),
+            losses,
         }
     }
 
@@ -221,9 +220,15 @@ impl Elb {
 
         let asked = digest(&desired);
         let look = self.look(key, ps, &desired, asked, &state);
-        let mut plan = match self.metrics.stage("elb", "look", look).await? {
+        let mut plan = match self.metrics.stage("elb", "look", look).await {
             Ok(plan) => plan,
-            Err(error) => return self.unreadable(key, snapshot, status, &error).await,
+            Err(LookError::Read(error)) => {
+                return self.unreadable(key, snapshot, status, &error).await;
+            }
+            Err(LookError::Stuck(needs)) => {
+                let key = key.clone();
+                return Err(SyncError::Stuck { key, needs });
+            }
         };
         let mut ledger = state.current().cloned();
         if let Some(next) = plan.ledger.take() {
@@ -271,7 +276,7 @@ impl Elb {
         Ok(self.next(key, &plan, &done, wrote_status))
     }
 
-    /// Plans, reading what the plan asks for, until it asks for nothing more.
+    /// Looks at the cloud with what this process remembers, and plans.
     async fn look(
         &self,
         key: &ObjectKey,
@@ -279,7 +284,7 @@ impl Elb {
         desired: &Desired,
         asked: u64,
         state: &State,
-    ) -> Result<Result<Plan, ReadError>, SyncError> {
+    ) -> Result<Plan, LookError> {
         let begun = Instant::now();
         let fresh = Freshness {
             lists: self
@@ -290,85 +295,26 @@ impl Elb {
                 .regions
                 .whole_read_interval(self.config.whole_read_interval),
         };
-        let subject = Subject {
-            key,
-            cluster_id: &self.config.policy.identity.cluster_id,
+        let question = Question {
+            pool_service: ps,
             desired,
-            ledger: state.current(),
-            published: &ps.published,
+            ledger: state,
+            observed: Observed {
+                refused: self.memories.refused(key, &ps.uid, asked),
+                ..Observed::default()
+            },
         };
-        let mut observed = Observed {
-            refused: self.memories.refused(key, &ps.uid, asked),
-            ..Observed::default()
+        let doubts = |region: String| async move {
+            let lists = self.regions.latest(&region)?;
+            let recorded = self.index().recorded_in(&region);
+            let now = self.clock.seconds();
+            self.losses.doubts(&region, &recorded, &lists, now).await
         };
-        let mut asked: BTreeSet<Need> = BTreeSet::new();
-        for _ in 0..ROUNDS {
-            let cx = Context {
-                identity: &self.config.policy.identity,
-                pool_service: ps,
-                now: self.clock.seconds(),
-            };
-            let mut plan = plan(desired, &observed, state, &cx);
-            let open: Vec<Need> = plan.needs.difference(&asked).copied().collect();
-            if open.is_empty() {
-                if !plan.needs.is_empty() {
-                    // It was read and did not help: a list whose rows moved, a thing between two
-                    // states. Nothing is done on half a picture.
-                    plan.lanes.clear();
-                    plan.ledger = None;
-                    plan.released = false;
-                    plan.wait = plan.wait.sooner(Wait::Pending);
-                }
-                return Ok(Ok(plan));
-            }
-            for need in open {
-                asked.insert(need);
-                if let Err(error) =
-                    observe::read(need, &subject, &self.regions, fresh, &mut observed).await
-                {
-                    return Ok(Err(error));
-                }
-            }
-            let is_gone = observed.load_balancer.is_surely_gone() || observed.eip.is_surely_gone();
-            if let Some(ledger) = state.current().filter(|_| is_gone) {
-                observed.mass_loss = self.mass_loss(&ledger.placement.region).await;
-            }
-        }
-        Err(SyncError::Stuck {
-            key: key.clone(),
-            needs: asked,
-        })
-    }
-
-    /// Why nothing of a region may be believed to be gone; `None` when it may (behaviour 8.6).
-    async fn mass_loss(&self, region: &str) -> Option<String> {
-        let lists = self.regions.latest(region)?;
-        let recorded = self.index().recorded_in(region);
-        let now = self.clock.seconds();
-        let change = |change: &dyn Fn(&mut Losses)| {
-            let mut all = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
-            let losses = all.entry(region.to_owned()).or_default();
-            change(losses);
-            losses.held_since()
-        };
-        change(&|losses| losses.compare(&recorded, lists.load_balancers.keys(), now))?;
-        match losses::read(self.client.clone(), &self.config.namespace).await {
-            Ok(confirmed) => {
-                let at = confirmed.get(region).map(|at| at.as_second());
-                change(&|losses| at.into_iter().for_each(|at| losses.confirm(at)))?;
-            }
-            Err(error) => {
-                tracing::warn!(error = %report::chain(&error), "a confirmation could not be read");
-            }
-        }
-        let namespace = &self.config.namespace;
-        Some(format!(
-            "too many load balancers of region {region} vanished at once to believe it: nothing is \
-             made again or let go until somebody says that they are gone; check the account and the \
-             endpoint first, then: kubectl annotate namespace {namespace} --overwrite \
-             {}={region}=$(date -u +%Y-%m-%dT%H:%M:%SZ)",
-            keys::CONFIRM_LOSS
-        ))
+        let identity = &self.config.policy.identity;
+        let cloud = Cloud::Read(&self.regions, fresh);
+        // On the heap: what is read of the cloud is larger than a caller's stack frame should be.
+        let look = Box::pin(look(question, identity, cloud, &self.clock, doubts));
+        Ok(look.await?.plan)
     }
 
     /// Runs the lanes, and records each id before anything else is done with it.

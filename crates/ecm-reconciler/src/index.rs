@@ -33,7 +33,7 @@ pub struct Affected {
 }
 
 /// What the watches have shown.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Index {
     class: String,
     services: BTreeMap<ObjectKey, Service>,
@@ -196,6 +196,17 @@ impl Index {
     /// A PoolService; `None` when it does not exist.
     pub fn pool_service(&self, key: &ObjectKey) -> Option<&PoolService> {
         self.pool_services.get(key)
+    }
+
+    /// The keys of all Services, sorted: as a copy, so that what is found of them can be applied.
+    pub fn services(&self) -> std::vec::IntoIter<ObjectKey> {
+        let keys: Vec<ObjectKey> = self.services.keys().cloned().collect();
+        keys.into_iter()
+    }
+
+    /// All NodePools, sorted by name.
+    pub fn pools(&self) -> impl Iterator<Item = &Pool> {
+        self.pools.values()
     }
 
     /// All PoolServices, sorted by namespace and name.

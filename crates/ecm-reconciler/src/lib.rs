@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod cluster;
 mod controllers;
 mod convert;
 mod deadline;
@@ -20,10 +21,12 @@ pub mod identity;
 pub mod index;
 pub mod leader;
 mod ledger_store;
+mod look;
 pub mod losses;
 pub mod metrics;
 pub mod objects;
 mod observe;
+pub mod preview;
 pub mod queue;
 pub mod region;
 mod report;

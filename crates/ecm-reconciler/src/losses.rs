@@ -1,7 +1,9 @@
 //! Confirmation of losses that are too many to believe (behaviour 8.6).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
+use ecm_policy::losses::Losses;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Patch, PatchParams};
@@ -11,7 +13,8 @@ use serde_json::json;
 use thiserror::Error;
 use tokio::time::timeout;
 
-use crate::deadline;
+use crate::region::Lists;
+use crate::{deadline, report};
 
 /// Why a confirmation could not be read or written.
 #[derive(Debug, Error)]
@@ -40,6 +43,62 @@ pub enum ConfirmError {
         /// Which.
         namespace: String,
     },
+}
+
+/// What has vanished of each region, and what was confirmed of it.
+pub(crate) struct LossWatch {
+    /// Reads confirmations; `None` where there is no cluster to ask.
+    client: Option<Client>,
+    namespace: String,
+    regions: Mutex<BTreeMap<String, Losses>>,
+}
+
+impl LossWatch {
+    /// Confirmations stand on the object of `namespace`.
+    pub(crate) fn new(client: Option<Client>, namespace: impl Into<String>) -> Self {
+        Self {
+            client,
+            namespace: namespace.into(),
+            regions: Mutex::default(),
+        }
+    }
+
+    /// Why nothing of a region may be believed to be gone at `now`, seconds since 1970; `None`
+    /// when it may. `recorded` are the load balancers that ledgers have there.
+    pub(crate) async fn doubts(
+        &self,
+        region: &str,
+        recorded: &BTreeSet<String>,
+        lists: &Lists,
+        now: i64,
+    ) -> Option<String> {
+        let change = |change: &dyn Fn(&mut Losses)| {
+            let mut all = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+            let losses = all.entry(region.to_owned()).or_default();
+            change(losses);
+            losses.held_since()
+        };
+        change(&|losses| losses.compare(recorded, lists.load_balancers.keys(), now))?;
+        if let Some(client) = &self.client {
+            match read(client.clone(), &self.namespace).await {
+                Ok(confirmed) => {
+                    let at = confirmed.get(region).map(|at| at.as_second());
+                    change(&|losses| at.into_iter().for_each(|at| losses.confirm(at)))?;
+                }
+                Err(error) => {
+                    tracing::warn!(error = %report::chain(&error), "a confirmation could not be read");
+                }
+            }
+        }
+        let namespace = &self.namespace;
+        Some(format!(
+            "too many load balancers of region {region} vanished at once to believe it: nothing is \
+             made again or let go until somebody says that they are gone; check the account and the \
+             endpoint first, then: kubectl annotate namespace {namespace} --overwrite \
+             {}={region}=$(date -u +%Y-%m-%dT%H:%M:%SZ)",
+            keys::CONFIRM_LOSS
+        ))
+    }
 }
 
 /// Says that the load balancers of `region` that are missing `now` are really gone. `namespace` is

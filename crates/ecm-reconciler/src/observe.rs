@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ecm_policy::desired::{Desired, Source};
+use ecm_policy::imagine;
 use ecm_policy::ledger::{Ledger, Owner};
 use ecm_policy::naming::StackName;
-use ecm_policy::observed::{ByName, LoadBalancer, Observed, Presence};
+use ecm_policy::observed::{
+    ByName, LoadBalancer, LoadBalancerDetail, LoadBalancerStatus, Observed, Presence,
+};
 use ecm_policy::plan::Need;
 use ecm_policy::snapshot::ObjectKey;
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::region::{Lists, ReadError, Regions};
 
 /// What there is to observe for one PoolService.
@@ -33,6 +37,15 @@ pub(crate) struct Freshness {
     pub(crate) by_name: Instant,
     /// Listeners and backends may be this old unless we changed them.
     pub(crate) detail: Duration,
+}
+
+/// Where to look.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cloud<'a> {
+    /// The real one, as fresh as this.
+    Read(&'a Regions, Freshness),
+    /// One that holds nothing of ours, where all that people name exists.
+    Empty,
 }
 
 impl Subject<'_> {
@@ -120,11 +133,15 @@ impl Subject<'_> {
 pub(crate) async fn read(
     need: Need,
     subject: &Subject<'_>,
-    regions: &Regions,
-    fresh: Freshness,
+    cloud: Cloud<'_>,
+    clock: &Clock,
     observed: &mut Observed,
 ) -> Result<(), ReadError> {
     let Some(region) = subject.region() else {
+        return Ok(());
+    };
+    let Cloud::Read(regions, fresh) = cloud else {
+        assume(need, subject, clock.seconds(), observed);
         return Ok(());
     };
     match need {
@@ -182,6 +199,53 @@ pub(crate) async fn read(
         }
     }
     Ok(())
+}
+
+/// What an empty cloud would show. A user's load balancer is there, with nothing on it: only the
+/// user can make it.
+fn assume(need: Need, subject: &Subject<'_>, now: i64, observed: &mut Observed) {
+    let Desired::Stack(stack) = subject.desired else {
+        observed.load_balancer = Presence::Gone { confirmed: true };
+        observed.eip = Presence::Gone { confirmed: true };
+        return;
+    };
+    match need {
+        Need::LoadBalancer => {
+            observed.load_balancer = match &stack.source {
+                Source::User { id: Some(id) } => Presence::Present(LoadBalancer {
+                    id: id.clone(),
+                    name: String::new(),
+                    status: LoadBalancerStatus::Active,
+                    status_age: 0,
+                    region: stack.placement.region.clone(),
+                    network: stack.placement.network.clone(),
+                    vswitch: String::new(),
+                    address: imagine::NEW_ADDRESS.to_owned(),
+                    spec: None,
+                    created_at: None,
+                    detail: Some(LoadBalancerDetail::default()),
+                }),
+                _ => Presence::Gone { confirmed: true },
+            };
+        }
+        Need::Eip => observed.eip = Presence::Gone { confirmed: true },
+        Need::Detail => {}
+        Need::ByName => {
+            observed.by_name = Some(ByName {
+                begun_at: now,
+                ..ByName::default()
+            });
+        }
+        Need::VSwitches => {
+            let named = stack.load_balancer.vswitch.iter();
+            let all = named.chain(&stack.placement.vswitches).cloned();
+            observed.vswitches = Some(all.collect());
+        }
+        Need::Attachable => {
+            let servers = stack.backends.servers.iter();
+            observed.attachable = Some(servers.map(|s| s.server_id.clone()).collect());
+        }
+    }
 }
 
 /// A list shows most of it for nothing. What it does not show is read by its id, and believed to

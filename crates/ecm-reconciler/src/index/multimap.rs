@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A map from a key to a set of values.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Multimap<K, V>(BTreeMap<K, BTreeSet<V>>);
 
 impl<K, V> Default for Multimap<K, V> {

@@ -9,7 +9,7 @@ use super::multimap::Multimap;
 use super::{Affected, Index};
 
 /// The load balancers that PoolServices use.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Sharing {
     /// The user's load balancer that each names.
     named: BTreeMap<ObjectKey, String>,
