@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Load balancers for edge Kubernetes: one ELB with an EIP per node pool of a Service.
@@ -14,6 +16,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Run the controllers against a cluster.
     Run(Box<crate::run::Args>),
+    /// Show what would be done to the cloud, for a cluster or for manifests, without doing it.
+    Plan(Box<crate::plan::Args>),
     /// Start a simulated cluster, a simulated cloud and the controllers, and keep them up.
     #[cfg(feature = "sandbox")]
     Sandbox(crate::sandbox::Args),
@@ -23,13 +27,15 @@ enum Command {
 }
 
 impl Cli {
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Run(args) => crate::run::run(*args).await,
+            Command::Run(args) => crate::run::run(*args).await?,
+            Command::Plan(args) => return crate::plan::run(*args).await,
             #[cfg(feature = "sandbox")]
-            Command::Sandbox(args) => crate::sandbox::run(args).await,
+            Command::Sandbox(args) => crate::sandbox::run(args).await?,
             #[cfg(feature = "sandbox")]
-            Command::Demo(args) => crate::demo::run(args).await,
+            Command::Demo(args) => crate::demo::run(args).await?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }

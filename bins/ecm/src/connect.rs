@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Chain, Context as _, Error, Result, anyhow};
 use clap::Args;
+use ecm_policy::naming;
 use ecm_policy::snapshot::Identity;
 use ecm_reconciler::{SHARE_OF_RATES, identity};
 use ens_openapi::HyperTransport;
@@ -52,6 +53,23 @@ pub(crate) struct Cluster {
 }
 
 impl ClusterArgs {
+    /// Whether a flag names a cluster.
+    pub(crate) fn is_named(&self) -> bool {
+        self.kubeconfig.is_some()
+    }
+
+    /// Which cluster this is taken for where there is none to ask.
+    pub(crate) fn assumed_identity(&self) -> Result<Identity> {
+        let cluster_id = self.cluster_id.clone().unwrap_or_else(|| "cluster".into());
+        naming::check_cluster_id(&cluster_id).context("--cluster-id")?;
+        Ok(Identity {
+            load_balancer_class: self.load_balancer_class.clone(),
+            cluster_id,
+            cluster_uid: "unknown".to_owned(),
+            cloud_account: None,
+        })
+    }
+
     /// A client of the cluster. Without kube's own retries: they repeat writes for minutes.
     pub(crate) async fn connect(&self) -> Result<Cluster> {
         let mut config = match &self.kubeconfig {
@@ -91,6 +109,11 @@ impl ClusterArgs {
 }
 
 impl CloudArgs {
+    /// Whether a flag, or the environment, names a cloud.
+    pub(crate) fn is_named(&self) -> bool {
+        self.ens_endpoint.is_some()
+    }
+
     /// Where the cloud is.
     pub(crate) fn endpoint(&self) -> &str {
         self.ens_endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT)

@@ -7,6 +7,8 @@ mod connect;
 mod demo;
 mod leader_args;
 mod metrics_server;
+mod plan;
+mod policy_args;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -21,7 +23,7 @@ use clap::Parser as _;
 #[tokio::main]
 async fn main() -> ExitCode {
     match cli::Cli::parse().run().await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             ui::error(&error);
             ExitCode::FAILURE

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
 use ecm_reconciler::Controllers;
 use ecm_reconciler::leader::Leadership;
 use ecm_reconciler::metrics::Metrics;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::connect::{CloudArgs, ClusterArgs};
 use crate::leader_args::{Candidate, LeaderArgs, identity};
 use crate::metrics_server;
+use crate::policy_args::{Half, PolicyArgs};
 
 /// Flags of `ecm run`.
 #[derive(Debug, ClapArgs)]
@@ -29,41 +30,21 @@ pub(crate) struct Args {
     /// Where /metrics, /healthz and /readyz are served: IP:PORT, :PORT for every address, or off.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     metrics_addr: metrics_server::Address,
-    /// Which halves run.
-    #[arg(
-        long,
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "fan-out,elb"
-    )]
-    controllers: Vec<Half>,
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// How often everything is compared with the cloud although nothing changed. [10..86400]
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=86_400))]
     drift_interval: u64,
-    /// How long a pool that no longer matches keeps its load balancer. [0..86400]
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86_400))]
-    unmatch_grace: u64,
-    /// How long an unreachable node stays a backend while others of its pool are ready. [0..86400]
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(0..=86_400))]
-    unreachable_grace: u64,
     /// How many objects each half works on side by side.
     #[arg(long, value_name = "N", default_value = "16")]
     workers: NonZeroUsize,
-}
-
-/// One half of the controller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Half {
-    /// Services to PoolServices and back.
-    FanOut,
-    /// PoolServices to load balancers.
-    Elb,
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
     // kube logs every failed call by itself; what matters is said here with its cause.
     log_to_stderr("info,kube_client::client::builder=off");
     let stop = stop_on_signal()?;
+    let self_managed_ids = args.policy.self_managed_ids()?;
     let cluster = args.cluster.connect().await?;
     let ens = args.cloud.client(deadlines(&args.leader)).await?;
     let who = args.cluster.identity(&cluster).await?;
@@ -81,15 +62,19 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         .observer(metrics.cloud_observer());
     let ens = ens.build().context("setting up the client of the cloud")?;
     tracing::info!(endpoint = args.cloud.endpoint(), "cloud");
-    let controllers = Controllers::builder(cluster.client, Arc::new(ens), who, leadership(&elb))
-        .fan_out_leadership(leadership(&fan_out))
-        .fan_out(args.controllers.contains(&Half::FanOut))
-        .elb(args.controllers.contains(&Half::Elb))
-        .drift_interval(Duration::from_secs(args.drift_interval))
-        .unmatch_grace(Duration::from_secs(args.unmatch_grace))
-        .unreachable_grace(Duration::from_secs(args.unreachable_grace))
-        .workers(args.workers)
-        .metrics(metrics);
+    let mut controllers =
+        Controllers::builder(cluster.client, Arc::new(ens), who, leadership(&elb))
+            .fan_out_leadership(leadership(&fan_out))
+            .fan_out(args.policy.runs(Half::FanOut))
+            .elb(args.policy.runs(Half::Elb))
+            .drift_interval(Duration::from_secs(args.drift_interval))
+            .unmatch_grace(args.policy.unmatch_grace())
+            .unreachable_grace(args.policy.unreachable_grace())
+            .workers(args.workers)
+            .metrics(metrics);
+    if let Some(allowed) = self_managed_ids {
+        controllers = controllers.self_managed_ids(allowed);
+    }
     metrics_server::serve(args.metrics_addr, registry, controllers.synced()).await?;
     let ended = controllers.run(stop).await;
     // Nothing writes any more: others may.
@@ -116,7 +101,7 @@ fn deadlines(leader: &LeaderArgs) -> Deadlines {
 fn elect(args: &Args, client: &kube::Client) -> Result<(Option<Candidate>, Option<Candidate>)> {
     let identity = identity();
     let stand = |half: Half, name: &str| {
-        let stands = args.leader.enabled && args.controllers.contains(&half);
+        let stands = args.leader.enabled && args.policy.runs(half);
         stands
             .then(|| Candidate::stand(client.clone(), args.leader.settings(name, &identity)))
             .transpose()

@@ -6,11 +6,11 @@ use anstream::eprintln;
 use anstyle::{AnsiColor, Style};
 
 /// Headings and commands.
-#[cfg(feature = "sandbox")]
 pub(crate) const BOLD: Style = Style::new().bold();
 /// What went right.
-#[cfg(feature = "sandbox")]
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// What is on its way, or changes.
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
 /// What went wrong.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// What matters less.
