@@ -32,7 +32,7 @@ use crate::events::Notifier;
 use crate::executor::{Done, Executor, Outcome, StepError};
 use crate::index::Index;
 use crate::ledger_store::{LedgerError, LedgerStore};
-use crate::look::{LookError, Question, look};
+use crate::look::{LookError, Looked, Question, look};
 use crate::losses::LossWatch;
 use crate::metrics::Metrics;
 use crate::observe::{Cloud, Freshness};
@@ -219,9 +219,9 @@ impl Elb {
         let desired = desired(snapshot, &self.config.policy, self.clock.seconds());
 
         let asked = digest(&desired);
-        let look = self.look(key, ps, &desired, asked, &state);
-        let mut plan = match self.metrics.stage("elb", "look", look).await {
-            Ok(plan) => plan,
+        let look = self.look(snapshot, &desired, asked, &state);
+        let mut looked = match self.metrics.stage("elb", "look", look).await {
+            Ok(looked) => looked,
             Err(LookError::Read(error)) => {
                 return self.unreadable(key, snapshot, status, &error).await;
             }
@@ -230,6 +230,7 @@ impl Elb {
                 return Err(SyncError::Stuck { key, needs });
             }
         };
+        let plan = &mut looked.plan;
         let mut ledger = state.current().cloned();
         if let Some(next) = plan.ledger.take() {
             let before = ledger.as_ref().map(|l| l.sequence);
@@ -251,13 +252,15 @@ impl Elb {
         let execute = self.execute(key, ps, lanes, &mut ledger);
         let done = self.metrics.stage("elb", "execute", execute).await?;
         if has_steps {
-            self.memories.wrote_cloud(key, &ps.uid, Instant::now());
+            let lists_show = done.iter().any(|done| done.step.shows_in_lists());
+            let now = Instant::now();
+            self.memories.wrote_cloud(key, &ps.uid, now, lists_show);
         }
         self.learn(key, &ps.uid, asked, &done);
         report::show_failures(&mut plan.report, &done);
         let is_drift = has_steps && self.memories.was_settled(key, &ps.uid, asked);
-        self.tell(snapshot, &plan, &done, is_drift);
-        let write = self.write_status(key, ps, status, &plan);
+        self.tell(snapshot, plan, &done, is_drift);
+        let write = self.write_status(key, ps, status, plan);
         let wrote_status = self.metrics.stage("elb", "status", write).await?;
         let publishes = matches!(plan.report.addresses, Addresses::Publish { .. });
         if wrote_status && publishes && ps.published.is_empty() {
@@ -273,18 +276,19 @@ impl Elb {
         if plan.wait == Wait::Settled && !has_steps {
             self.memories.settled_as(key, &ps.uid, asked);
         }
-        Ok(self.next(key, &plan, &done, wrote_status))
+        Ok(self.next(key, &looked, &done, wrote_status))
     }
 
     /// Looks at the cloud with what this process remembers, and plans.
     async fn look(
         &self,
-        key: &ObjectKey,
-        ps: &PoolService,
+        snapshot: &Snapshot,
         desired: &Desired,
         asked: u64,
         state: &State,
-    ) -> Result<Plan, LookError> {
+    ) -> Result<Looked, LookError> {
+        let ps = &snapshot.pool_service;
+        let key = &ps.key;
         let begun = Instant::now();
         let fresh = Freshness {
             lists: self
@@ -298,6 +302,7 @@ impl Elb {
         let question = Question {
             pool_service: ps,
             desired,
+            nodes: &snapshot.nodes,
             ledger: state,
             observed: Observed {
                 refused: self.memories.refused(key, &ps.uid, asked),
@@ -314,7 +319,7 @@ impl Elb {
         let cloud = Cloud::Read(&self.regions, fresh);
         // On the heap: what is read of the cloud is larger than a caller's stack frame should be.
         let look = Box::pin(look(question, identity, cloud, &self.clock, doubts));
-        Ok(look.await?.plan)
+        look.await
     }
 
     /// Runs the lanes, and records each id before anything else is done with it.
@@ -333,6 +338,7 @@ impl Elb {
             let mut done = Vec::new();
             while let Some(result) = results.recv().await {
                 self.forget_changed(&result.step, ledger.as_ref());
+                self.forget_refused(&result, ledger.as_ref());
                 if let Some(current) = ledger.as_ref()
                     && let Some(next) = after(current, &result)
                 {
@@ -381,6 +387,16 @@ impl Elb {
             },
         };
         self.regions.changed(&ledger.placement.region, id, what);
+    }
+
+    /// A server that the cloud would not attach may not be what it was when it was seen.
+    fn forget_refused(&self, done: &Done, ledger: Option<&Ledger>) {
+        if let (Step::AddBackends { servers, .. }, Err(_), Some(ledger)) =
+            (&done.step, &done.result, ledger)
+        {
+            let ids = servers.iter().map(|server| &server.server_id);
+            self.regions.forget_instances(&ledger.placement.region, ids);
+        }
     }
 
     /// Remembers what the cloud will not have, so that it keeps nothing else waiting.
@@ -506,7 +522,13 @@ impl Elb {
     }
 
     /// When to look again.
-    fn next(&self, key: &ObjectKey, plan: &Plan, done: &[Done], wrote_status: bool) -> Next {
+    fn next(
+        &self,
+        key: &ObjectKey,
+        Looked { plan, listed, .. }: &Looked,
+        done: &[Done],
+        wrote_status: bool,
+    ) -> Next {
         // What was refused for good waits by itself, and holds up nothing else.
         let failed = done.iter().find_map(|d| match &d.result {
             Err(StepError::Cloud(error))
@@ -520,18 +542,24 @@ impl Elb {
             return Next::LookAgain(self.retry_after(key, error));
         }
         self.memories.worked(key);
+        let now = Instant::now();
         let delay = match plan.wait {
             Wait::Again => Duration::from_millis(if wrote_status { 100 } else { 20 }),
-            Wait::Pending => self.memories.pending(key, Instant::now()),
+            Wait::Pending => self.memories.pending(key, now, true),
+            Wait::Detail => self.memories.pending(key, now, false),
             Wait::Seconds(seconds) => {
+                self.memories.retries(key);
                 Duration::from_secs(u64::try_from(seconds).unwrap_or(1).max(1))
             }
             Wait::Settled => {
-                self.memories.settled(key);
                 // Spread over the last quarter, so that restarts do not make all of them meet.
-                self.config
+                let interval = self
+                    .config
                     .drift_interval
-                    .mul_f64((self.random)().mul_add(0.25, 0.75))
+                    .mul_f64((self.random)().mul_add(0.25, 0.75));
+                let due = listed.unwrap_or(now) + interval;
+                self.memories.settled(key, due);
+                due.duration_since(now).max(Duration::from_secs(1))
             }
         };
         Next::LookAgain(delay)

@@ -8,8 +8,9 @@ use ecm_policy::desired::Desired;
 use ecm_policy::ledger::State;
 use ecm_policy::observed::Observed;
 use ecm_policy::plan::{Context, Need, Plan, Wait, plan};
-use ecm_policy::snapshot::{Identity, PoolService};
+use ecm_policy::snapshot::{Identity, Node, PoolService};
 use thiserror::Error;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::observe::{self, Cloud, Subject};
@@ -22,6 +23,8 @@ const ROUNDS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Question<'a> {
     pub(crate) pool_service: &'a PoolService,
+    /// The nodes of its pool.
+    pub(crate) nodes: &'a [Node],
     pub(crate) desired: &'a Desired,
     pub(crate) ledger: &'a State,
     /// What is known already; what a plan asks for beyond that is read.
@@ -34,6 +37,8 @@ pub(crate) struct Looked {
     pub(crate) plan: Plan,
     /// What was known in the end.
     pub(crate) observed: Observed,
+    /// When the lists began that were read last; `None` where none were needed.
+    pub(crate) listed: Option<Instant>,
 }
 
 /// Why there is no plan.
@@ -61,6 +66,7 @@ where
 {
     let Question {
         pool_service,
+        nodes,
         desired,
         ledger,
         mut observed,
@@ -71,8 +77,10 @@ where
         desired,
         ledger: ledger.current(),
         published: &pool_service.published,
+        nodes,
     };
     let mut asked: BTreeSet<Need> = BTreeSet::new();
+    let mut is_compared = false;
     for _ in 0..ROUNDS {
         let cx = Context {
             identity,
@@ -90,7 +98,12 @@ where
                 plan.released = false;
                 plan.wait = plan.wait.sooner(Wait::Pending);
             }
-            return Ok(Looked { plan, observed });
+            let listed = cloud.listed(&subject);
+            return Ok(Looked {
+                plan,
+                observed,
+                listed,
+            });
         }
         for need in open {
             asked.insert(need);
@@ -99,7 +112,9 @@ where
                 .map_err(LookError::Read)?;
         }
         let is_gone = observed.load_balancer.is_surely_gone() || observed.eip.is_surely_gone();
-        if let Some(ledger) = ledger.current().filter(|_| is_gone) {
+        // Once for a look, whatever is found to be gone later in it.
+        if let Some(ledger) = ledger.current().filter(|_| is_gone && !is_compared) {
+            is_compared = true;
             observed.mass_loss = doubts(ledger.placement.region.clone()).await;
         }
     }

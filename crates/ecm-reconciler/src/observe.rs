@@ -11,7 +11,8 @@ use ecm_policy::observed::{
     ByName, LoadBalancer, LoadBalancerDetail, LoadBalancerStatus, Observed, Presence,
 };
 use ecm_policy::plan::Need;
-use ecm_policy::snapshot::ObjectKey;
+use ecm_policy::snapshot::{Node, ObjectKey};
+use poolservice_api::keys;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -26,6 +27,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) ledger: Option<&'a Ledger>,
     /// What its status publishes now.
     pub(crate) published: &'a [String],
+    /// The nodes of its pool.
+    pub(crate) nodes: &'a [Node],
 }
 
 /// How fresh a read must be.
@@ -35,7 +38,8 @@ pub(crate) struct Freshness {
     pub(crate) lists: Instant,
     /// Lists by which is decided whether something exists at all must have begun after this.
     pub(crate) by_name: Instant,
-    /// Listeners and backends may be this old unless we changed them.
+    /// Listeners and backends may be this old unless we changed them; so may be what is known of
+    /// instances unless the cloud would not attach them.
     pub(crate) detail: Duration,
 }
 
@@ -46,6 +50,16 @@ pub(crate) enum Cloud<'a> {
     Read(&'a Regions, Freshness),
     /// One that holds nothing of ours, where all that people name exists.
     Empty,
+}
+
+impl Cloud<'_> {
+    /// When the lists of a subject's region began that were read last.
+    pub(crate) fn listed(self, subject: &Subject<'_>) -> Option<Instant> {
+        match self {
+            Self::Read(regions, _) => Some(regions.latest(subject.region()?)?.begun),
+            Self::Empty => None,
+        }
+    }
 }
 
 impl Subject<'_> {
@@ -90,6 +104,16 @@ impl Subject<'_> {
             (None, Desired::Stack(stack)) => matches!(stack.source, Source::User { .. }),
             (None, _) => false,
         }
+    }
+
+    /// The instances of all nodes of its pool: a call tells of as many as of one, and an endpoint
+    /// that moves to another node then costs none.
+    fn instances(&self) -> BTreeSet<String> {
+        let ids = self.nodes.iter().filter_map(|node| {
+            let id = node.labels.get(keys::ENS_INSTANCE_ID);
+            id.filter(|id| !id.is_empty()).cloned()
+        });
+        ids.collect()
     }
 
     /// Other load balancers that bear one of our names, by the list that was read last.
@@ -188,13 +212,11 @@ pub(crate) async fn read(
         }
         Need::Attachable => {
             if let (Some(network), Desired::Stack(stack)) = (subject.network(), subject.desired) {
-                let ids: Vec<String> = stack
-                    .backends
-                    .servers
-                    .iter()
-                    .map(|s| s.server_id.clone())
-                    .collect();
-                observed.attachable = Some(regions.attachable(region, network, &ids).await?);
+                let servers = stack.backends.servers.iter();
+                let wanted = servers.map(|server| server.server_id.clone()).collect();
+                let of_pool = subject.instances();
+                let running = regions.attachable(region, network, &wanted, &of_pool, fresh.detail);
+                observed.attachable = Some(running.await?);
             }
         }
     }

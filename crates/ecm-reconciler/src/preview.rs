@@ -246,6 +246,7 @@ impl Preview {
             };
             let question = Question {
                 pool_service: &ps,
+                nodes: &snapshot.nodes,
                 desired: &desired,
                 ledger: &state,
                 observed,

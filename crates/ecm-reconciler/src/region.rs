@@ -58,6 +58,15 @@ struct Region {
     since: BTreeMap<String, (LoadBalancerStatus, i64)>,
     /// Listeners and backends of the load balancers that the lists show.
     details: BTreeMap<String, Detail>,
+    /// Instances that were seen to run.
+    instances: BTreeMap<String, Instance>,
+}
+
+/// An instance that runs.
+#[derive(Debug, Clone)]
+struct Instance {
+    network: String,
+    seen: Instant,
 }
 
 /// A list that is being read, for all who wait for it.
@@ -442,7 +451,8 @@ impl Regions {
         Ok(ids)
     }
 
-    /// Of these instances those that run in the network.
+    /// Of the instances `wanted` those that were seen to run in the network no longer ago than
+    /// `max_age`. Those of `of_pool` are read along with them where any has to be read.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -450,28 +460,69 @@ impl Regions {
         &self,
         region: &str,
         network: &str,
-        ids: &[String],
+        wanted: &BTreeSet<String>,
+        of_pool: &BTreeSet<String>,
+        max_age: Duration,
     ) -> Result<Vec<String>, ReadError> {
-        let mut running = Vec::new();
-        for batch in ids.chunks(INSTANCES_PER_CALL) {
+        let now = Instant::now();
+        let known = self.instances(region, now, max_age);
+        let unknown: Vec<String> = if wanted.iter().all(|id| known.contains_key(id)) {
+            Vec::new()
+        } else {
+            let all = wanted.union(of_pool);
+            all.filter(|id| !known.contains_key(*id)).cloned().collect()
+        };
+        let mut running = known;
+        for batch in unknown.chunks(INSTANCES_PER_CALL) {
             let mut request = DescribeInstances::default();
             request.ens_region_id = Some(region.to_owned());
             request.instance_ids = batch.to_vec();
             let list = paging::instances(self.api.as_ref(), &request)
                 .await
                 .map_err(Arc::new)?;
-            running.extend(
-                list.items
-                    .into_iter()
-                    .filter(|instance| {
-                        instance.status == InstanceStatus::Running
-                            && instance.network_id.as_deref() == Some(network)
-                    })
-                    .map(|instance| instance.instance_id),
-            );
+            let seen = list.items.into_iter().filter_map(|instance| {
+                let network = instance.network_id?;
+                let runs = instance.status == InstanceStatus::Running;
+                runs.then_some((instance.instance_id, network))
+            });
+            running.extend(seen.map(|(id, network)| (id, Instance { network, seen: now })));
         }
-        running.sort();
-        Ok(running)
+        let attachable = wanted.iter().filter(|id| {
+            let instance = running.get(*id);
+            instance.is_some_and(|instance| instance.network == network)
+        });
+        let attachable = attachable.cloned().collect();
+        if !unknown.is_empty() {
+            let mut state = self.lock();
+            let entry = state.regions.entry(region.to_owned()).or_default();
+            entry.instances.extend(running);
+        }
+        Ok(attachable)
+    }
+
+    /// The instances that were seen to run no longer ago than `max_age`; the others are forgotten.
+    fn instances(
+        &self,
+        region: &str,
+        now: Instant,
+        max_age: Duration,
+    ) -> BTreeMap<String, Instance> {
+        let mut state = self.lock();
+        let entry = state.regions.entry(region.to_owned()).or_default();
+        entry
+            .instances
+            .retain(|_, instance| now.duration_since(instance.seen) < max_age);
+        entry.instances.clone()
+    }
+
+    /// Asks for these instances anew before one of them is attached.
+    pub fn forget_instances<'a>(&self, region: &str, ids: impl IntoIterator<Item = &'a String>) {
+        let mut state = self.lock();
+        if let Some(entry) = state.regions.get_mut(region) {
+            for id in ids {
+                entry.instances.remove(id);
+            }
+        }
     }
 
     /// Forgets what a step has changed, also where that is being read at this moment.

@@ -76,7 +76,7 @@ async fn one_load_balancer_costs_no_more_writes_than_it_has_parts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_endpoint_that_moves_costs_two_writes() {
+async fn one_endpoint_that_moves_costs_two_writes_and_a_read() {
     let (world, _) = creation(5, &[(80, 80)]).await;
     world.set_node_ready("node-0-4", "False").unwrap();
     assert!(settle(&world, Expect::Serving).await);
@@ -88,6 +88,7 @@ async fn one_endpoint_that_moves_costs_two_writes() {
     assert!(settle(&world, Expect::Serving).await);
     let calls = cloud_calls(&world, from);
     assert!(sum(&calls, true) <= 2, "{calls:?}");
+    assert!(sum(&calls, false) <= 1, "{calls:?}");
 }
 
 #[tokio::test(start_paused = true)]

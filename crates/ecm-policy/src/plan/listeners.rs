@@ -78,7 +78,7 @@ pub(super) fn plan(
         if !is_wanted && may_delete(seen, stack, is_users) {
             plan.lane(delete(load_balancer, seen));
             if matches!(seen.status, ListenerStatus::Changing(_)) {
-                plan.wait(Wait::Pending);
+                plan.wait(Wait::Detail);
             }
         }
     }
@@ -315,7 +315,7 @@ pub(super) fn cleanup(
     for seen in detail.listeners.iter().filter(|seen| is_ours(seen)) {
         left = true;
         plan.lane(delete(load_balancer, seen));
-        plan.wait(Wait::Pending);
+        plan.wait(Wait::Detail);
     }
     left
 }

@@ -221,6 +221,12 @@ impl Step {
         }
     }
 
+    /// Whether the lists of load balancers and EIPs show what it does; only a read of its load
+    /// balancer shows what becomes of a listener or a backend.
+    pub fn shows_in_lists(&self) -> bool {
+        wait_for(self.condition()) == Wait::Pending
+    }
+
     /// The condition on which a failure of this step shows.
     pub fn condition(&self) -> ConditionType {
         match self {
@@ -327,6 +333,8 @@ pub enum Wait {
     Settled,
     /// After so many seconds.
     Seconds(i64),
+    /// With the next read of its listeners and backends: one of them is on its way.
+    Detail,
     /// With the region's next list: something in the cloud is on its way.
     Pending,
     /// At once: a ledger write came first, or something was written that planning must see.
@@ -341,6 +349,15 @@ impl Wait {
             (Self::Seconds(a), Self::Seconds(b)) => Self::Seconds(a.min(b)),
             (a, b) => a.max(b),
         }
+    }
+}
+
+/// What shows that something is under way that a condition is about: lists tell the states of load
+/// balancers and EIPs, nothing but reads of a load balancer those of its listeners and backends.
+fn wait_for(condition: ConditionType) -> Wait {
+    match condition {
+        ConditionType::ListenersReady | ConditionType::BackendsReady => Wait::Detail,
+        _ => Wait::Pending,
     }
 }
 
@@ -500,9 +517,8 @@ impl Plan {
             });
         }
         refused::withhold(&mut self, &observed.refused, now);
-        if !self.lanes.is_empty() {
-            self.wait(Wait::Pending);
-        }
+        let wait = self.steps().map(|step| wait_for(step.condition())).max();
+        self.wait(wait.unwrap_or_default());
         if !self.needs.is_empty() {
             self.ledger = None;
             self.lanes.clear();

@@ -10,7 +10,7 @@ use super::create::{
 use super::immutable::{compare_created, compare_placement, immutable};
 use super::resolve::Standing;
 use super::users::{adjust, users, wait_for_id};
-use super::{Addresses, Context, Event, Plan, Step, Wait, refused};
+use super::{Addresses, Context, Event, Plan, Step, Wait, refused, wait_for};
 use crate::annotations::keys;
 use crate::conditions::{ConditionType, Reason, Refusal, Status};
 use crate::desired::{Source, Stack, tags};
@@ -363,7 +363,7 @@ pub(super) fn progress(plan: &mut Plan, condition: ConditionType, message: &str)
     plan.report
         .conditions
         .set(condition, Status::False, Reason::InProgress, message);
-    plan.wait(Wait::Pending);
+    plan.wait(wait_for(condition));
 }
 
 pub(super) fn aggregate(ledger: &Ledger) -> BTreeMap<String, String> {

@@ -16,6 +16,9 @@ const FIRST_MINUTE: Duration = Duration::from_secs(1);
 /// How often it is looked at afterwards.
 const LATER: Duration = Duration::from_secs(10);
 
+/// How old lists may be where something is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+
 /// First delay after a failed call to the cloud, before jitter.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
@@ -34,16 +37,32 @@ struct Memory {
     uid: String,
     /// The ledger that we wrote last; the watch may still show an earlier one.
     ledger: Option<Ledger>,
-    /// When our last write to the cloud was answered.
+    /// When our last write to the cloud was answered whose effect lists show.
     wrote_cloud: Option<Instant>,
     /// Since when something has been pending.
     pending_since: Option<Instant>,
+    /// How closely lists are followed.
+    lists: Follow,
     /// Failed calls in a row.
     failures: u32,
     /// What the cloud refused for good, and what was asked for then.
     refused: Option<(u64, Vec<Refused>)>,
     /// What was asked for when nothing was left to do.
     settled: Option<u64>,
+}
+
+/// How closely the lists of a region are followed.
+#[derive(Debug, Clone, Copy, Default)]
+enum Follow {
+    /// As the drift check does.
+    #[default]
+    Drift,
+    /// As they were until then: nothing is under way.
+    Until(Instant),
+    /// What could not be done is tried again by what they show.
+    Retry,
+    /// They show what is on its way.
+    Pending,
 }
 
 impl Memories {
@@ -66,40 +85,49 @@ impl Memories {
         self.with(key, uid, |memory| memory.ledger = Some(ledger));
     }
 
-    pub(super) fn wrote_cloud(&self, key: &ObjectKey, uid: &str, at: Instant) {
+    /// Steps were carried out; `lists_show` whether lists show what they did.
+    pub(super) fn wrote_cloud(&self, key: &ObjectKey, uid: &str, at: Instant, lists_show: bool) {
         self.with(key, uid, |memory| {
-            memory.wrote_cloud = Some(at);
+            if lists_show {
+                memory.wrote_cloud = Some(at);
+            }
             // What is pending for a minute is looked at less often, whatever is written meanwhile.
             memory.pending_since.get_or_insert(at);
         });
     }
 
-    /// How old lists may be: while something is pending they follow it, and they never are older
-    /// than our own last write.
+    /// How old lists may be: while something is pending that they show they follow it, and they
+    /// never are older than our own last write that they show. A change in Kubernetes is answered
+    /// with the lists that are known, until it is time to compare them again.
     pub(super) fn lists_not_before(
         &self,
         key: &ObjectKey,
         now: Instant,
         drift_interval: Duration,
     ) -> Instant {
-        let (wrote, pending) = match self.lock().get(key) {
-            Some(memory) => (memory.wrote_cloud, memory.pending_since.is_some()),
-            None => (None, false),
-        };
-        // Syncs that were requeued together share one list.
-        let age = if pending {
-            FIRST_MINUTE / 2
-        } else {
-            drift_interval / 2
+        let memories = self.lock();
+        let memory = memories.get(key);
+        let age = match memory.map(|memory| memory.lists).unwrap_or_default() {
+            // Syncs that were requeued together share one list.
+            Follow::Pending => FIRST_MINUTE / 2,
+            Follow::Retry => RETRY.min(drift_interval / 2),
+            Follow::Until(due) if now < due => drift_interval,
+            Follow::Until(_) | Follow::Drift => drift_interval / 2,
         };
         let oldest = now.checked_sub(age).unwrap_or(now);
+        let wrote = memory.and_then(|memory| memory.wrote_cloud);
         wrote.map_or(oldest, |wrote| oldest.max(wrote))
     }
 
-    /// When to look at what is pending.
-    pub(super) fn pending(&self, key: &ObjectKey, now: Instant) -> Duration {
+    /// When to look at what is pending; `lists_show` whether lists show when it is there.
+    pub(super) fn pending(&self, key: &ObjectKey, now: Instant, lists_show: bool) -> Duration {
         let mut memories = self.lock();
         let memory = memories.entry(key.clone()).or_default();
+        memory.lists = match memory.lists {
+            _ if lists_show => Follow::Pending,
+            Follow::Until(due) => Follow::Until(due),
+            Follow::Drift | Follow::Retry | Follow::Pending => Follow::Drift,
+        };
         let since = *memory.pending_since.get_or_insert(now);
         if now.duration_since(since) < Duration::from_secs(60) {
             FIRST_MINUTE
@@ -108,10 +136,18 @@ impl Memories {
         }
     }
 
-    /// Nothing is pending any more.
-    pub(super) fn settled(&self, key: &ObjectKey) {
+    /// Nothing is pending any more; lists are compared again at `due`.
+    pub(super) fn settled(&self, key: &ObjectKey, due: Instant) {
         if let Some(memory) = self.lock().get_mut(key) {
             memory.pending_since = None;
+            memory.lists = Follow::Until(due);
+        }
+    }
+
+    /// What could not be done is tried again by what the lists then show.
+    pub(super) fn retries(&self, key: &ObjectKey) {
+        if let Some(memory) = self.lock().get_mut(key) {
+            memory.lists = Follow::Retry;
         }
     }
 
@@ -223,13 +259,35 @@ mod tests {
         let begun = Instant::now();
         for second in 0..120 {
             let now = begun + Duration::from_secs(second);
-            memories.wrote_cloud(&key, "uid", now);
+            memories.wrote_cloud(&key, "uid", now, true);
             let pace = if second < 60 { FIRST_MINUTE } else { LATER };
-            assert_eq!(memories.pending(&key, now), pace, "after {second} s");
+            assert_eq!(memories.pending(&key, now, true), pace, "after {second} s");
         }
-        memories.settled(&key);
         let now = begun + Duration::from_secs(200);
-        assert_eq!(memories.pending(&key, now), FIRST_MINUTE);
+        memories.settled(&key, now);
+        assert_eq!(memories.pending(&key, now, true), FIRST_MINUTE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rule_9_2_lists_follow_what_they_show_and_are_else_read_when_they_are_due() {
+        let memories = Memories::default();
+        let key = ObjectKey::new("shop", "web");
+        let interval = Duration::from_secs(300);
+        tokio::time::advance(Duration::from_secs(1000)).await;
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let age = |now: Instant| now - memories.lists_not_before(&key, now, interval);
+        assert_eq!(age(begun), interval / 2, "nothing is known yet");
+        memories.wrote_cloud(&key, "uid", begun, false);
+        memories.pending(&key, begun, false);
+        assert_eq!(age(after(10)), interval / 2, "lists do not show backends");
+        memories.settled(&key, after(250));
+        assert_eq!(age(after(249)), interval, "an endpoint moved");
+        assert_eq!(age(after(250)), interval / 2, "it is time to compare");
+        memories.wrote_cloud(&key, "uid", after(300), true);
+        assert_eq!(age(after(310)), Duration::from_secs(10), "our own write");
+        memories.pending(&key, after(310), true);
+        assert_eq!(age(after(320)), FIRST_MINUTE / 2, "on its way");
     }
 
     #[test]

@@ -1,0 +1,197 @@
+//! What happens to the PoolServices of a region when what they had is gone.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
+use std::time::Duration;
+
+use ecm_testkit::invariants::Expect;
+use ecm_testkit::scenario::{guide, settle};
+use ecm_testkit::transcript::{Call, Entry, Side, What};
+use ecm_testkit::world::{Config, Topology, World};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+/// A world with one Service in `pools` pools of one region, served.
+async fn serving(pools: u8) -> World {
+    let config = Config {
+        topology: Topology::uniform(pools, pools, 1),
+        ..Config::default()
+    };
+    let world = World::start(config, 1).unwrap();
+    world.apply(guide::daemon_set()).unwrap();
+    world.apply(guide::service(json!({}), &[(80, 80)])).unwrap();
+    settled(&world).await;
+    world
+}
+
+async fn settled(world: &World) {
+    let is_settled = settle(world, Expect::Serving).await;
+    assert!(is_settled, "{:#?}", world.transcript().violations());
+}
+
+/// Ids of the load balancers that the controllers made.
+fn made(world: &World) -> Vec<String> {
+    let all = world.view().cloud.load_balancers.into_iter();
+    let ours = all.filter(|lb| lb.name.starts_with("k8s/"));
+    ours.map(|lb| lb.id).collect()
+}
+
+fn vanish(world: &World, id: &str) {
+    let now = world.clock().cloud();
+    assert!(world.cloud(|cloud| cloud.vanish(id, now)), "{id}");
+}
+
+fn calls(world: &World, from: usize, wanted: impl Fn(&Call) -> bool) -> usize {
+    calls_answered(world, from, "200", wanted)
+}
+
+/// The calls that were answered so from the `from`th entry of the transcript on.
+fn calls_answered(
+    world: &World,
+    from: usize,
+    answer: &str,
+    wanted: impl Fn(&Call) -> bool,
+) -> usize {
+    let transcript = world.transcript();
+    let later = transcript.entries[from..].iter().filter_map(call);
+    later.filter(|c| c.answer == answer && wanted(c)).count()
+}
+
+fn call(entry: &Entry) -> Option<&Call> {
+    match &entry.what {
+        What::Call(call) => Some(call),
+        _ => None,
+    }
+}
+
+fn entries(world: &World) -> usize {
+    world.transcript().entries.len()
+}
+
+fn reason(ps: &Value, kind: &str) -> String {
+    let conditions = ps["status"]["conditions"].as_array().unwrap();
+    let found = conditions.iter().find(|c| c["type"] == kind).unwrap();
+    found["reason"].as_str().unwrap().to_owned()
+}
+
+fn reasons(world: &World, kind: &str) -> Vec<String> {
+    let all = world.view().pool_services;
+    all.iter().map(|ps| reason(ps, kind)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_8_6_a_mass_loss_is_held_at_one_question_a_look_until_somebody_confirms() {
+    let world = serving(5).await;
+    sleep(Duration::from_secs(60)).await;
+    let before = made(&world);
+    let from = entries(&world);
+    for id in &before {
+        vanish(&world, id);
+    }
+    sleep(Duration::from_secs(900)).await;
+    assert_eq!(made(&world), Vec::<String>::new());
+    assert_eq!(calls(&world, from, |c| c.verb == "CreateLoadBalancer"), 0);
+    assert_eq!(reasons(&world, "LoadBalancerReady"), vec!["MassLoss"; 5]);
+    let is_published = |ps: &Value| ps["status"]["loadBalancer"]["ingress"][0]["ip"].is_string();
+    assert!(world.view().pool_services.iter().all(is_published));
+    // A look reads each of them by its id once, and asks once whether it may be believed.
+    let looks = calls_answered(&world, from, "400 LoadBalancerNotFound", |c| {
+        c.verb == "DescribeLoadBalancerAttribute"
+    });
+    let asked = calls(&world, from, |c| {
+        c.side == Side::Cluster && c.verb == "GET" && c.detail == "/api/v1/namespaces/kube-system"
+    });
+    assert!(asked > 0 && asked <= looks, "{asked} of {looks}");
+
+    let confirm = format!("cn-region-0={}", world.clock().now());
+    world
+        .apply(json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": { "name": "kube-system",
+                "annotations": { "ecm.alibabacloud.com/confirm-loss": confirm } },
+        }))
+        .unwrap();
+    sleep(Duration::from_secs(180)).await;
+    settled(&world).await;
+    let after = made(&world);
+    assert_eq!(after.len(), 5);
+    assert!(after.iter().all(|id| !before.contains(id)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_9_3_what_is_gone_is_made_again_after_two_looks_thirty_seconds_apart() {
+    let world = serving(1).await;
+    let before = made(&world);
+    let from = entries(&world);
+    vanish(&world, &before[0]);
+    let lost_at = world.clock().elapsed();
+    sleep(Duration::from_secs(420)).await;
+    settled(&world).await;
+    let after = made(&world);
+    assert_eq!(after.len(), 1);
+    assert_ne!(after, before);
+    let made_again = calls(&world, from, |c| c.verb == "CreateLoadBalancer");
+    assert_eq!(made_again, 1);
+    let events = calls_answered(&world, from, "201", |c| {
+        c.verb == "POST" && c.detail.contains("LoadBalancerLost")
+    });
+    assert_eq!(events, 1);
+    // What was first seen to be gone is in the ledger; the create came thirty seconds later.
+    let transcript = world.transcript();
+    let at = |wanted: &dyn Fn(&Call) -> bool| {
+        let mut later = transcript.entries.iter().filter(|entry| entry.at > lost_at);
+        later
+            .find(|entry| call(entry).is_some_and(wanted))
+            .unwrap()
+            .at
+    };
+    let seen = at(&|c| c.verb == "PATCH" && c.detail.contains("goneSince"));
+    let created = at(&|c| c.verb == "CreateLoadBalancer");
+    let between = created - seen;
+    assert!((30..=33).contains(&between.as_secs()), "{between:?}");
+}
+
+/// The PoolService is being deleted; brings it back, and sees that exactly one load balancer and
+/// one EIP were made again.
+async fn made_again_when_gone(world: &World, before: &[String]) {
+    let is_going = |ps: &Value| ps["metadata"]["deletionTimestamp"].is_string();
+    assert!(world.view().pool_services.iter().all(is_going));
+    assert_eq!(made(world), before, "nothing is gone yet");
+    sleep(Duration::from_secs(5)).await;
+    settled(world).await;
+    let after = made(world);
+    assert_eq!(after.len(), 1);
+    assert_ne!(after, before);
+    assert_eq!(world.transcript().violations(), Vec::<String>::new());
+    assert_eq!(world.cloud(|cloud| cloud.journal().leaks().count()), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_8_7_a_pool_service_that_is_deleted_while_it_is_wanted_is_made_again_when_gone() {
+    let world = serving(1).await;
+    let before = made(&world);
+    let version = "network.openyurt.io/v1alpha1";
+    world.delete(version, "PoolService", "default", "cube-svc-np-0");
+    sleep(Duration::from_millis(500)).await;
+    made_again_when_gone(&world, &before).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_8_7_a_pool_that_matches_again_while_its_pool_service_goes_gets_another() {
+    let world = serving(1).await;
+    let before = made(&world);
+    let label = |value: Value| {
+        json!({
+            "apiVersion": "apps.openyurt.io/v1beta2", "kind": "NodePool",
+            "metadata": { "name": "np-0", "labels": { "k8s-svc": value } },
+        })
+    };
+    world.apply(label(json!("other"))).unwrap();
+    // The pool has not matched for 30 s when its PoolService is let go (behaviour 2.8).
+    sleep(Duration::from_millis(30_500)).await;
+    world.apply(label(json!("cube"))).unwrap();
+    made_again_when_gone(&world, &before).await;
+}
