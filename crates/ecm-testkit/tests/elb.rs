@@ -150,7 +150,7 @@ async fn rule_9_3_what_is_gone_is_made_again_after_two_looks_thirty_seconds_apar
     };
     let seen = at(&|c| c.verb == "PATCH" && c.detail.contains("goneSince"));
     let created = at(&|c| c.verb == "CreateLoadBalancer");
-    let between = created - seen;
+    let between = created.saturating_sub(seen);
     assert!((30..=33).contains(&between.as_secs()), "{between:?}");
 }
 
