@@ -1,5 +1,6 @@
 //! What the API server itself does to objects of built-in kinds: defaults, rules, allocation.
 
+mod allocated;
 mod event;
 mod service;
 
@@ -12,6 +13,8 @@ use crate::object::{self, as_map, child, default_to, metadata_mut};
 use crate::resource::Resource;
 use crate::server::State;
 use crate::status::FieldError;
+
+pub(crate) use allocated::Allocated;
 
 /// What a cluster has before anybody asks.
 pub(crate) fn bootstrap_objects() -> Vec<Value> {

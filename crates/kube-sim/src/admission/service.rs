@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Map, Value, json};
 
+use super::allocated::node_port;
 use crate::object::{self, as_map, child, default_to};
 use crate::server::State;
 use crate::status::FieldError;
@@ -134,10 +135,7 @@ fn assign_cluster_ip(
         kept.clone_into(&mut address);
     }
     if address.is_empty() {
-        let used: BTreeSet<String> = others(state, key)
-            .filter_map(|service| service["spec"]["clusterIP"].as_str().map(str::to_owned))
-            .collect();
-        address = free_address(state, &used);
+        address = free_address(state, key);
     }
     // A patch of one of the two fields means both; where both were sent, validation compares them.
     let sent_one = old.is_some_and(|old| {
@@ -154,13 +152,13 @@ fn assign_cluster_ip(
     spec.insert("clusterIP".to_owned(), json!(address));
 }
 
-fn free_address(state: &mut State, used: &BTreeSet<String>) -> String {
+fn free_address(state: &mut State, key: &(String, String)) -> String {
     let [a, b] = SERVICE_NETWORK;
     loop {
         // Network, broadcast and first address are not handed out.
         let [c, d] = state.rng.u16(2..u16::MAX).to_be_bytes();
         let address = Ipv4Addr::new(a, b, c, d).to_string();
-        if !used.contains(&address) {
+        if !state.allocated.is_address_of_another(&address, key) {
             return address;
         }
     }
@@ -176,7 +174,7 @@ fn assign_node_ports(
     if !takes_external_traffic(kind) {
         return;
     }
-    let mut used = used_node_ports(state, key);
+    let mut used = BTreeSet::new();
     let wanted =
         kind == "NodePort" || spec.get("allocateLoadBalancerNodePorts") != Some(&json!(false));
     for port in ports_mut(spec) {
@@ -197,7 +195,7 @@ fn assign_node_ports(
         });
         let number = match kept {
             Some(number) => Some(number),
-            None if wanted => free_port(state, &used),
+            None if wanted => free_port(state, key, &used),
             None => None,
         };
         if let Some(number) = number {
@@ -214,44 +212,19 @@ fn assign_node_ports(
         let kept = old
             .and_then(|old| old["spec"]["healthCheckNodePort"].as_u64())
             .and_then(|p| u16::try_from(p).ok());
-        if let Some(number) = kept.or_else(|| free_port(state, &used)) {
+        if let Some(number) = kept.or_else(|| free_port(state, key, &used)) {
             spec.insert("healthCheckNodePort".to_owned(), json!(number));
         }
     }
 }
 
-fn free_port(state: &mut State, used: &BTreeSet<u16>) -> Option<u16> {
-    let free: Vec<u16> = NODE_PORTS.filter(|port| !used.contains(port)).collect();
+/// A random node port that no Service holds and this one does not ask for.
+fn free_port(state: &mut State, key: &(String, String), asked_for: &BTreeSet<u16>) -> Option<u16> {
+    let free: Vec<u16> = NODE_PORTS
+        .filter(|port| !asked_for.contains(port))
+        .filter(|port| !state.allocated.is_port_of_another(*port, key))
+        .collect();
     state.rng.choice(&free).copied()
-}
-
-fn others<'a>(state: &'a State, key: &'a (String, String)) -> impl Iterator<Item = &'a Value> {
-    state
-        .all("", "services")
-        .map(AsRef::as_ref)
-        .filter(|service| {
-            (object::namespace(service), object::name(service)) != (key.0.as_str(), key.1.as_str())
-        })
-}
-
-fn node_port(port: &Value) -> Option<u16> {
-    port["nodePort"]
-        .as_u64()
-        .and_then(|n| u16::try_from(n).ok())
-        .filter(|n| *n != 0)
-}
-
-fn used_node_ports(state: &State, key: &(String, String)) -> BTreeSet<u16> {
-    let mut used = BTreeSet::new();
-    for service in others(state, key) {
-        used.extend(object::items(&service["spec"]["ports"]).filter_map(node_port));
-        used.extend(
-            service["spec"]["healthCheckNodePort"]
-                .as_u64()
-                .and_then(|p| u16::try_from(p).ok()),
-        );
-    }
-    used
 }
 
 fn status_defaults(service: &mut Value, old: Option<&Value>, kind: &str) {
@@ -358,7 +331,7 @@ fn validate_addresses(
         object::namespace(service).to_owned(),
         object::name(service).to_owned(),
     );
-    if others(state, &key).any(|other| other["spec"]["clusterIP"] == address) {
+    if state.allocated.is_address_of_another(address, &key) {
         let detail = format!("failed to allocate IP {address}: provided IP is already allocated");
         let value = &spec["clusterIPs"];
         faults.push(FieldError::invalid("spec.clusterIPs", value, detail));
@@ -424,7 +397,6 @@ fn validate_ports(state: &State, service: &Value, faults: &mut Vec<FieldError>) 
         object::namespace(service).to_owned(),
         object::name(service).to_owned(),
     );
-    let taken = used_node_ports(state, &key);
     let ports: Vec<&Value> = object::items(&service["spec"]["ports"]).collect();
     let (mut names, mut numbers, mut node_ports) =
         (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -473,7 +445,7 @@ fn validate_ports(state: &State, service: &Value, faults: &mut Vec<FieldError>) 
                 &port["nodePort"],
                 detail,
             ));
-        } else if taken.contains(&number) {
+        } else if state.allocated.is_port_of_another(number, &key) {
             faults.push(FieldError::invalid(
                 &path("nodePort"),
                 &port["nodePort"],

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch as latest;
 
 use crate::access::Tokens;
-use crate::admission;
+use crate::admission::{self, Allocated};
 use crate::clock::Clock;
 use crate::crd;
 use crate::object;
@@ -87,6 +87,8 @@ pub(crate) struct State {
     /// Changes up to this revision are no longer in the log.
     compacted: u64,
     pub(crate) tokens: Tokens,
+    /// What Services hold.
+    pub(crate) allocated: Allocated,
     pub(crate) rng: fastrand::Rng,
 }
 
@@ -103,6 +105,7 @@ impl ApiServer {
             log_capacity: DEFAULT_LOG_CAPACITY,
             compacted: 1,
             tokens: Tokens::default(),
+            allocated: Allocated::default(),
             rng: fastrand::Rng::with_seed(seed),
         };
         let server = Self {
@@ -292,6 +295,10 @@ impl State {
         } else {
             collection.insert(key.clone(), Arc::clone(&current))
         };
+        if resource.is("", "Service") {
+            let after = (!removed).then_some(&*current);
+            self.allocated.change(key, before.as_deref(), after);
+        }
         self.log.push_back(LogEntry {
             revision: self.revision,
             storage: resource.storage.clone(),
