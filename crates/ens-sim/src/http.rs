@@ -83,7 +83,12 @@ async fn answer(
     dataplane: Option<Arc<Dataplane>>,
 ) -> Result<hyper::Response<Full<Bytes>>, NoAnswer> {
     if let Some(page) = page::wanted(&request) {
-        let text = page.render(shared.gateway().cloud());
+        let text = {
+            let now = shared.now();
+            let mut gateway = shared.gateway();
+            gateway.cloud_mut().settle(now);
+            page.render(gateway.cloud(), now)
+        };
         let mut response = hyper::Response::new(Full::new(Bytes::from(text)));
         let kind = hyper::header::HeaderValue::from_static(page.content_type());
         response

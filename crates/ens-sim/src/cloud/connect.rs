@@ -1,12 +1,13 @@
 //! The data plane's decisions: what listens where, and which server a new flow goes to.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::health::health_key;
 use super::resource::{
-    BackendServer, EipStatus, InstanceStatus, Life, Listener, ListenerKey, ListenerStatus,
-    LoadBalancer, Protocol,
+    BackendServer, Binding, Eip, EipStatus, InstanceStatus, Life, Listener, ListenerKey,
+    ListenerStatus, LoadBalancer, Protocol,
 };
 use super::{Cloud, State};
 use crate::time::Timestamp;
@@ -55,6 +56,12 @@ pub enum Refused {
     /// The EIP is not bound to an ELB that is there.
     #[error("the EIP is not bound to an ELB")]
     NotBound,
+    /// The EIP is bound to a computing instance. There it would open every port of the instance; here no socket can
+    /// stand for all ports at once, so that nothing listens.
+    #[error(
+        "the EIP is bound to a computing instance, to which the simulator does not forward: bind it to an ELB"
+    )]
+    BoundToInstance,
     /// The ELB is InActive.
     #[error("the ELB is InActive")]
     LoadBalancerInActive,
@@ -182,6 +189,18 @@ impl Cloud {
         found
     }
 
+    /// EIPs that a client would expect to answer and that do not here, by address: those of computing instances.
+    #[must_use]
+    pub fn unserved_eips(&self) -> BTreeMap<Ipv4Addr, &Eip> {
+        let eips = self.owner_state().map(|state| state.eips.values());
+        eips.into_iter()
+            .flatten()
+            .filter(|eip| eip.status == EipStatus::InUse)
+            .filter(|eip| eip.binding.as_ref().is_some_and(Binding::is_instance))
+            .map(|eip| (eip.address, eip))
+            .collect()
+    }
+
     /// Notes why the data plane cannot serve a listener, or that it can again.
     pub fn set_trouble(&mut self, load_balancer: &str, key: ListenerKey, trouble: Option<String>) {
         let state = self.accounts.get_mut(&self.config.account);
@@ -196,16 +215,15 @@ fn find_listener<'s>(
     state: &'s State,
     flow: &Flow,
 ) -> Result<(&'s LoadBalancer, &'s Listener), Refused> {
-    let eip = state
-        .eips
-        .values()
-        .find(|eip| eip.address == flow.address)
-        .ok_or(Refused::NoSuchAddress)?;
+    let eip = state.eip_at(flow.address).ok_or(Refused::NoSuchAddress)?;
     let binding = eip
         .binding
         .as_ref()
         .filter(|_| eip.status == EipStatus::InUse)
         .ok_or(Refused::NotBound)?;
+    if binding.is_instance() {
+        return Err(Refused::BoundToInstance);
+    }
     let balancer = state
         .load_balancers
         .get(&binding.instance_id)

@@ -96,8 +96,7 @@ impl Cloud {
             listeners: BTreeMap::new(),
             backends: Vec::new(),
         };
-        state.addresses.insert(address);
-        state.load_balancers.insert(given.id.clone(), balancer);
+        state.add_load_balancer(balancer);
         let Some(id) = &given.eip else { return Ok(()) };
         let address = next_address(
             self.config.eip_pool,
@@ -126,7 +125,7 @@ impl Cloud {
             standby: false,
             listed_from: Timestamp::default(),
         };
-        state.eips.insert(id.clone(), eip);
+        state.add_eip(eip);
         Ok(())
     }
 }

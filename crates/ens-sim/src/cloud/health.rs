@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::Cloud;
@@ -10,7 +11,7 @@ use super::connect::{forwards, reach};
 use super::resource::{Listener, ListenerKey, ListenerStatus, Protocol};
 
 /// One server behind one listener: what a health check is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct HealthKey {
     /// The ELB.
     pub load_balancer: String,
@@ -25,7 +26,7 @@ pub struct HealthKey {
 pub enum ProbeKind {
     /// A TCP connection that opens.
     Tcp,
-    /// An HTTP GET whose status is of one of these classes (2 for 2xx).
+    /// An HTTP HEAD whose status is of one of these classes (2 for 2xx).
     Http {
         /// Path.
         path: String,

@@ -134,7 +134,10 @@ impl Journal {
     /// Counts a call; returns its number over all and its number among those of its action, both from 1.
     pub(crate) fn arrive(&mut self, action: &str) -> (u64, u64) {
         self.calls_seen += 1;
-        let of_action = self.by_action.entry(action.to_owned()).or_default();
+        let of_action = match self.by_action.get_mut(action) {
+            Some(seen) => seen,
+            None => self.by_action.entry(action.to_owned()).or_default(),
+        };
         *of_action += 1;
         (self.calls_seen, *of_action)
     }

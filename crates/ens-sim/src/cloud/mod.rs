@@ -51,13 +51,15 @@ mod saved;
 mod schedule;
 mod scope;
 mod settings;
+mod state;
+mod tokens;
 mod transitions;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 pub use connect::{Backend, Flow, FrontEnd, Refused};
@@ -79,6 +81,7 @@ pub use world::{World, WorldError};
 use crate::time::Timestamp;
 use limits::Buckets;
 use schedule::Forwarding;
+pub(crate) use state::State;
 use transitions::Pending;
 
 /// The version of the ENS OpenAPI that is played.
@@ -132,36 +135,11 @@ impl Default for Config {
     }
 }
 
-/// Everything of one account.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct State {
-    pub(crate) networks: BTreeMap<String, Network>,
-    pub(crate) vswitches: BTreeMap<String, VSwitch>,
-    pub(crate) instances: BTreeMap<String, Instance>,
-    pub(crate) load_balancers: BTreeMap<String, LoadBalancer>,
-    pub(crate) eips: BTreeMap<String, Eip>,
-    /// Private addresses that instances and ELBs have.
-    #[serde(skip)]
-    pub(crate) addresses: BTreeSet<Ipv4Addr>,
-    /// ClientTokens by action and token.
-    #[serde(with = "saved::pairs")]
-    pub(crate) tokens: BTreeMap<(String, String), Token>,
-    /// Released ones that lists still show, with the instant from which they do not.
-    pub(crate) ghost_load_balancers: Vec<(Timestamp, LoadBalancer)>,
-    pub(crate) ghost_eips: Vec<(Timestamp, Eip)>,
-}
-
-/// The first result of a call with a ClientToken.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Token {
-    pub(crate) first_used: Timestamp,
-    pub(crate) params: BTreeMap<String, String>,
-    pub(crate) result: Value,
-}
-
 /// What can be seen of an account, as values that serialize.
 #[derive(Clone, Debug, Serialize)]
 pub struct Snapshot {
+    /// Edge nodes.
+    pub regions: Vec<Region>,
     /// Networks.
     pub networks: Vec<Network>,
     /// vSwitches.
@@ -298,6 +276,7 @@ impl Cloud {
         let empty = State::default();
         let state = self.owner_state().unwrap_or(&empty);
         Snapshot {
+            regions: self.regions.values().cloned().collect(),
             networks: state.networks.values().cloned().collect(),
             vswitches: state.vswitches.values().cloned().collect(),
             instances: state.instances.values().cloned().collect(),

@@ -78,9 +78,11 @@ const COMMON: &[&str] = &[
 
 /// The parameters of the action itself, without keys, tokens and signature.
 pub(super) fn own(given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let mut own = given.clone();
-    own.retain(|name, _| !COMMON.contains(&name.as_str()));
-    own
+    given
+        .iter()
+        .filter(|(name, _)| !COMMON.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// The parameters of one call, checked against the action's grammar.

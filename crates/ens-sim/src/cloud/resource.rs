@@ -382,6 +382,14 @@ pub struct Binding {
     pub instance_type: String,
 }
 
+impl Binding {
+    /// Whether the target is a computing instance, to which the data plane does not forward.
+    #[must_use]
+    pub fn is_instance(&self) -> bool {
+        self.instance_type == "EnsInstance"
+    }
+}
+
 /// An elastic IP address.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Eip {

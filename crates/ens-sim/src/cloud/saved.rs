@@ -72,12 +72,7 @@ impl Cloud {
         config.eip_pool = saved.eip_pool;
         let mut accounts = saved.accounts;
         for state in accounts.values_mut() {
-            let instances = state.instances.values().map(|instance| instance.private_ip);
-            let balancers = state
-                .load_balancers
-                .values()
-                .map(|balancer| balancer.address);
-            state.addresses = instances.chain(balancers).collect();
+            state.restore();
         }
         accounts.entry(config.account.clone()).or_default();
         let eip_addresses = accounts

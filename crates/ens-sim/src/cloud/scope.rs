@@ -84,24 +84,10 @@ impl Scope<'_> {
             return None;
         }
         let made = self.journal.alive(kind, region, name);
-        let mut made = made.filter(|id| *id != new && self.stays(kind, id));
-        let named = || match kind {
-            Paid::LoadBalancer => {
-                let mut all = self.state.load_balancers.values();
-                all.find(|b| {
-                    b.name == name && b.region == region && b.id != new && self.stays(kind, &b.id)
-                })
-                .map(|balancer| &balancer.id)
-            }
-            Paid::Eip => {
-                let mut all = self.state.eips.values();
-                all.find(|e| {
-                    e.name == name && e.region == region && e.id != new && self.stays(kind, &e.id)
-                })
-                .map(|eip| &eip.id)
-            }
-        };
-        made.next().or_else(named).cloned()
+        let named = self.state.named(kind, region, name);
+        made.chain(named)
+            .find(|id| *id != new && self.stays(kind, id))
+            .cloned()
     }
 
     /// Whether a resource of the caller's is there and not being released.

@@ -130,23 +130,21 @@ impl Cloud {
         let Some(state) = self.accounts.get_mut(account) else {
             return;
         };
-        if let Some(balancer) = state.load_balancers.remove(id) {
-            state.addresses.remove(&balancer.address);
+        if let Some(balancer) = state.take_load_balancer(id) {
             self.forwarding.forget_load_balancer(id);
-            for eip in state
-                .eips
-                .values_mut()
-                .filter(|eip| eip.binding.as_ref().is_some_and(|b| b.instance_id == id))
-            {
-                eip.binding = None;
-                if eip.status != EipStatus::Releasing {
+            let bound: Vec<String> = state.eips_of(id).map(|eip| eip.id.clone()).collect();
+            for eip_id in bound {
+                state.bind(&eip_id, None);
+                if let Some(eip) = state.eips.get_mut(&eip_id)
+                    && eip.status != EipStatus::Releasing
+                {
                     eip.status = EipStatus::Available;
                 }
             }
             state.ghost_load_balancers.push((listed_until, balancer));
             self.journal.released(id, request_id, at);
         }
-        if let Some(eip) = state.eips.remove(id) {
+        if let Some(eip) = state.take_eip(id) {
             self.eip_addresses.remove(&eip.address);
             state.ghost_eips.push((listed_until, eip));
             self.journal.released(id, request_id, at);
@@ -174,7 +172,7 @@ fn set_eip(state: &mut State, id: &str, from: EipStatus, to: EipStatus) {
     if let Some(eip) = state.eips.get_mut(id).filter(|eip| eip.status == from) {
         eip.status = to;
         if to == EipStatus::Available {
-            eip.binding = None;
+            state.bind(id, None);
         }
     }
 }
@@ -182,7 +180,11 @@ fn set_eip(state: &mut State, id: &str, from: EipStatus, to: EipStatus) {
 /// The lowest free host address of a vSwitch, from .10 on. Paid and computing instances share the range.
 pub(crate) fn free_address(state: &State, vswitch: &VSwitch) -> Option<Ipv4Addr> {
     let size = 1_u32.checked_shl(32 - u32::from(vswitch.prefix))?;
-    (10..size.saturating_sub(1))
-        .map(|offset| Ipv4Addr::from_bits(vswitch.base.to_bits() + offset))
-        .find(|address| !state.addresses.contains(address))
+    let at = |offset| Ipv4Addr::from_bits(vswitch.base.to_bits() + offset);
+    let last = size.checked_sub(2).filter(|last| *last >= 10)?;
+    // Both run upwards: the first that they do not share is free.
+    let mut used = state.addresses.range(at(10)..=at(last));
+    (10..=last)
+        .map(at)
+        .find(|address| used.next() != Some(address))
 }

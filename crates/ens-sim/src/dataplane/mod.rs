@@ -9,7 +9,7 @@ mod health;
 mod tcp;
 mod udp;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::cloud::{FrontEnd, HealthKey, ListenerKey, Probe, Protocol};
+use crate::cloud::{Cloud, FrontEnd, HealthKey, ListenerKey, Probe, Protocol};
 use crate::simulator::Shared;
 
 pub(crate) use block::AddressBlock;
@@ -43,6 +43,8 @@ struct Running {
     fronts: BTreeMap<FrontKey, Task>,
     probes: BTreeMap<HealthKey, (Probe, Task)>,
     troubles: BTreeMap<FrontKey, String>,
+    /// EIPs of computing instances that a line was written about.
+    said_unserved: BTreeSet<Ipv4Addr>,
     said_fallback: bool,
 }
 
@@ -117,6 +119,7 @@ impl Dataplane {
             let mut gateway = self.shared.gateway();
             let now = self.shared.now();
             gateway.cloud_mut().settle(now);
+            say_unserved(&mut running.said_unserved, gateway.cloud());
             (gateway.cloud().front_ends(), gateway.cloud().probes())
         };
         self.reconcile_fronts(&mut running, fronts).await;
@@ -237,6 +240,22 @@ impl Dataplane {
                 let handle = self.tasks.spawn(check);
                 (probe, Task { cancel, handle })
             });
+        }
+    }
+}
+
+/// Tells a person, once for each EIP, why nothing answers on it although it is InUse.
+fn say_unserved(said: &mut BTreeSet<Ipv4Addr>, cloud: &Cloud) {
+    let unserved = cloud.unserved_eips();
+    said.retain(|address| unserved.contains_key(address));
+    for (address, eip) in unserved {
+        if said.insert(address) {
+            let instance = eip.binding.as_ref().map(|binding| &binding.instance_id);
+            tracing::warn!(
+                eip = eip.id,
+                instance,
+                "nothing answers on {address}: the simulator forwards through ELBs only, not to computing instances"
+            );
         }
     }
 }

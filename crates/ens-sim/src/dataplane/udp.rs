@@ -123,3 +123,35 @@ async fn answer(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flow_is_forgotten_once_its_server_was_silent_for_the_idle_timeout() {
+        let front = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
+        let server = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
+        let node = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        server.connect(node.local_addr().unwrap()).await.unwrap();
+        let began = tokio::time::Instant::now();
+        let talk = async {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+            node.send_to(b"!", server.local_addr().unwrap())
+                .await
+                .unwrap();
+            let mut heard = [0; 8];
+            assert_eq!(client.recv(&mut heard).await.unwrap(), 1);
+        };
+        let idle = Duration::from_secs(10);
+        let to = client.local_addr().unwrap();
+        let flow = answer(Arc::clone(&server), Arc::downgrade(&front), to, idle);
+        let ((), ()) = tokio::join!(flow, talk);
+        assert_eq!(
+            began.elapsed().as_secs(),
+            19,
+            "the answer after 9 s starts the 10 s anew"
+        );
+    }
+}

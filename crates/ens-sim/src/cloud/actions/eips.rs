@@ -1,5 +1,7 @@
 //! Actions on EIPs, and ReleaseInstance.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::super::error::ApiError;
@@ -173,7 +175,7 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
         standby: false,
         listed_from: listed_from(scope),
     };
-    scope.state.eips.insert(id.clone(), eip);
+    scope.state.add_eip(eip);
     scope.bought(Paid::Eip, &id, &name, region);
     scope.later(
         scope.config.latency.eip_create,
@@ -187,18 +189,20 @@ fn list(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
     let ids = comma_list(args, "AllocationId")?;
     let addresses = comma_list(args, "EipAddress")?;
     let filter = scope.config.switches.name_filter;
+    let target = args.text("AssociatedInstanceId");
+    let regions = args.list("EnsRegionIds");
     let passes = |eip: &&Eip| {
         let (instance, kind) = eip.binding.as_ref().map_or(("", ""), |b| {
             (b.instance_id.as_str(), b.instance_type.as_str())
         });
-        region_passes(args, &eip.region)
+        region_passes(args, &regions, &eip.region)
             && ids
                 .as_ref()
                 .is_none_or(|ids| ids.contains(&eip.id.as_str()))
             && addresses
                 .as_ref()
                 .is_none_or(|all| all.contains(&eip.address.to_string().as_str()))
-            && equals(args.text("AssociatedInstanceId"), instance)
+            && equals(target, instance)
             && equals(args.text("AssociatedInstanceType"), kind)
             && name_passes(filter, args.text("EipName"), &eip.name)
             && equals(args.text("Status"), eip.status.as_str())
@@ -208,11 +212,14 @@ fn list(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
             && args.flag("IcmpReplyEnabled").is_none_or(|enabled| enabled)
             && args.text("LockReason").is_none()
     };
-    let listed = scope
-        .state
-        .eips
-        .values()
-        .filter(|eip| eip.listed_from <= scope.now);
+    let state = &*scope.state;
+    // Only what may pass is looked at, where the call names it.
+    let candidates: Box<dyn Iterator<Item = &Eip>> = match (&ids, target) {
+        (Some(ids), _) => Box::new(ids.iter().filter_map(|id| state.eips.get(*id))),
+        (None, Some(target)) => Box::new(state.eips_of(target)),
+        (None, None) => Box::new(state.eips.values()),
+    };
+    let listed = candidates.filter(|eip| eip.listed_from <= scope.now);
     let ghosts = scope.state.ghost_eips.iter().map(|(_, eip)| eip);
     let mut found: Vec<&Eip> = listed.chain(ghosts).filter(passes).collect();
     found.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
@@ -226,18 +233,18 @@ fn list(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
     }))
 }
 
-fn comma_list<'a>(args: &Args<'a>, name: &str) -> Result<Option<Vec<&'a str>>, ApiError> {
+fn comma_list<'a>(args: &Args<'a>, name: &str) -> Result<Option<BTreeSet<&'a str>>, ApiError> {
     let Some(text) = args.text(name) else {
         return Ok(None);
     };
-    let values: Vec<&str> = text.split(',').collect();
-    if values.len() > 50 {
+    let count = text.split(',').count();
+    if count > 50 {
         return Err(ApiError::invalid(
             name,
-            format!("takes at most 50 values, not {}", values.len()),
+            format!("takes at most 50 values, not {count}"),
         ));
     }
-    Ok(Some(values))
+    Ok(Some(text.split(',').collect()))
 }
 
 fn row(eip: &Eip) -> Value {
@@ -302,10 +309,11 @@ fn associate(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> 
     let eip = eip_in(scope, id)?;
     eip.status = EipStatus::Associating;
     eip.standby = args.flag("Standby").unwrap_or(false);
-    eip.binding = Some(Binding {
+    let binding = Binding {
         instance_id: target.to_owned(),
         instance_type: kind.to_owned(),
-    });
+    };
+    scope.state.bind(id, Some(binding));
     scope.later(
         scope.config.latency.eip_bind,
         Transition::EipBound(id.to_owned()),
@@ -329,11 +337,7 @@ fn target_of(
             if balancer.life != Life::Ready {
                 return Err(ApiError::incorrect_instance_status(id, "it is not ready"));
             }
-            let bound = scope
-                .state
-                .eips
-                .values()
-                .any(|eip| eip.binding.as_ref().is_some_and(|b| b.instance_id == id));
+            let bound = scope.state.eips_of(id).next().is_some();
             if bound && kind == "SlbInstance" {
                 let why = format!("{id} has an EIP already; several need the type NatSlbInstance");
                 return Err(ApiError::invalid("InstanceId", why));
@@ -362,12 +366,12 @@ fn unassociate(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError
         return Err(ApiError::incorrect_eip_status(id, eip.status.as_str()));
     }
     let (origin, standby, binding) = (eip.origin.clone(), eip.standby, eip.binding.clone());
-    let same_target = |other: &Eip| {
-        let target = |binding: &Option<Binding>| binding.as_ref().map(|b| b.instance_id.clone());
-        other.id != id && target(&other.binding) == target(&binding)
-    };
-    let mut others = scope.state.eips.values();
-    if !standby && others.any(|other| other.standby && same_target(other)) {
+    let target = binding.map_or_else(String::new, |binding| binding.instance_id);
+    let standby_is_bound = scope
+        .state
+        .eips_of(&target)
+        .any(|other| other.id != id && other.standby);
+    if !standby && standby_is_bound {
         // The code is spelt like this.
         let code = "InvalidUnAssociation.UnAssociateStandbyEipFist";
         let message = "The standby EIP of the same instance has to be unbound first.";
@@ -394,10 +398,10 @@ fn modify(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
     if let Some(description) = args.text("Description") {
         description.clone_into(&mut eip.description);
     }
-    if let Some(name) = args.text("Name") {
-        name.clone_into(&mut eip.name);
-    }
     let origin = eip.origin.clone();
+    if let Some(name) = args.text("Name") {
+        scope.state.rename_eip(id, name);
+    }
     scope.touching(&origin, id);
     Ok(json!({}))
 }

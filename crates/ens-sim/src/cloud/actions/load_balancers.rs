@@ -166,8 +166,7 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
         listeners: BTreeMap::new(),
         backends: Vec::new(),
     };
-    scope.state.addresses.insert(address);
-    scope.state.load_balancers.insert(id.clone(), balancer);
+    scope.state.add_load_balancer(balancer);
     scope.bought(Paid::LoadBalancer, &id, &name, region);
     scope.later(
         scope.config.latency.load_balancer_create,
@@ -215,10 +214,14 @@ fn placement(scope: &Scope<'_>, args: &Args<'_>, region: &str) -> Result<VSwitch
 fn list(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
     let (number, size) = args.paging(10, 10, 100)?;
     let filter = scope.config.switches.name_filter;
+    let id = args.text("LoadBalancerId");
+    let regions = args.list("EnsRegionIds");
     let passes = |balancer: &&LoadBalancer| {
-        region_passes(args, &balancer.region)
-            && equals(args.text("Address"), &balancer.address.to_string())
-            && equals(args.text("LoadBalancerId"), &balancer.id)
+        region_passes(args, &regions, &balancer.region)
+            && args
+                .text("Address")
+                .is_none_or(|wanted| wanted == balancer.address.to_string())
+            && equals(id, &balancer.id)
             && name_passes(filter, args.text("LoadBalancerName"), &balancer.name)
             && equals(args.text("LoadBalancerStatus"), balancer.status())
             && equals(args.text("LoadBalancerType"), &balancer.kind)
@@ -231,11 +234,13 @@ fn list(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
                     .any(|server| server.server_id == id)
             })
     };
-    let listed = scope
-        .state
-        .load_balancers
-        .values()
-        .filter(|balancer| balancer.listed_from <= scope.now);
+    let all = &scope.state.load_balancers;
+    // Only what may pass is looked at, where the call names it.
+    let candidates: Box<dyn Iterator<Item = &LoadBalancer>> = match id {
+        Some(id) => Box::new(all.get(id).into_iter()),
+        None => Box::new(all.values()),
+    };
+    let listed = candidates.filter(|balancer| balancer.listed_from <= scope.now);
     let ghosts = scope
         .state
         .ghost_load_balancers
@@ -356,9 +361,8 @@ fn set_status(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
 fn rename(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
     let id = args.required("LoadBalancerId")?;
     let name = args.required("LoadBalancerName")?;
-    let balancer = scope.writable_load_balancer(id)?;
-    name.clone_into(&mut balancer.name);
-    let origin = balancer.origin.clone();
+    let origin = scope.writable_load_balancer(id)?.origin.clone();
+    scope.state.rename_load_balancer(id, name);
     scope.touching(&origin, id);
     Ok(json!({}))
 }
@@ -383,11 +387,7 @@ fn delete(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
 /// Releases an ELB with its listeners and backends; an EIP that is bound to it is free once it is gone.
 pub(super) fn release(scope: &mut Scope<'_>, id: &str) -> Result<(), ApiError> {
     let switches = scope.config.switches;
-    let bound = scope
-        .state
-        .eips
-        .values()
-        .any(|eip| eip.binding.as_ref().is_some_and(|b| b.instance_id == id));
+    let bound = scope.state.eips_of(id).next().is_some();
     let balancer = scope.writable_load_balancer(id)?;
     if switches.release_needs_inactive && balancer.active {
         return Err(ApiError::incorrect_instance_status(

@@ -17,6 +17,7 @@ use super::error::ApiError;
 use super::params::{Args, Param};
 use super::scope::Scope;
 use super::settings::{NameFilter, Switches};
+use super::tokens::Token;
 use crate::time::Timestamp;
 
 /// One action of the API.
@@ -74,14 +75,10 @@ fn equals(wanted: Option<&str>, value: &str) -> bool {
     wanted.is_none_or(|wanted| wanted == value)
 }
 
-/// Whether a region passes `EnsRegionId` and `EnsRegionIds.N`.
-fn region_passes(args: &Args<'_>, region: &str) -> bool {
-    let many = args.list("EnsRegionIds");
+/// Whether a region passes `EnsRegionId`, and `EnsRegionIds.N` as `many`.
+fn region_passes(args: &Args<'_>, many: &[&str], region: &str) -> bool {
     equals(args.text("EnsRegionId"), region) && (many.is_empty() || many.contains(&region))
 }
-
-/// How long a ClientToken is remembered (text of CreateLoadBalancer in the SDK: ten minutes).
-const TOKEN_LIFE: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// Runs a creation at most once per ClientToken: the same token with the same parameters gives the first result again.
 /// Only a success is remembered: a refusal voids the token.
@@ -95,12 +92,8 @@ fn once_per_token(
     };
     let key = (scope.action.to_owned(), token.to_owned());
     let now = scope.now;
-    scope
-        .state
-        .tokens
-        .retain(|_, token| now.since(token.first_used) < TOKEN_LIFE);
     let params = args.all();
-    if let Some(known) = scope.state.tokens.get(&key) {
+    if let Some(known) = scope.state.tokens.find(&key, now) {
         if known.params == params {
             return Ok(known.result.clone());
         }
@@ -108,14 +101,12 @@ fn once_per_token(
         return Err(ApiError::new(400, "IdempotentParameterMismatch", message));
     }
     let result = create(scope)?;
-    scope.state.tokens.insert(
-        key,
-        super::Token {
-            first_used: now,
-            params,
-            result: result.clone(),
-        },
-    );
+    let token = Token {
+        first_used: now,
+        params,
+        result: result.clone(),
+    };
+    scope.state.tokens.keep(key, token);
     Ok(result)
 }
 

@@ -124,13 +124,14 @@ pub(super) const ACTIONS: &[Action] = &[
 fn networks(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
     let (number, size) = args.paging(10, 1, 50)?;
     let ids = args.list("NetworkIds");
+    let regions = args.list("EnsRegionIds");
     let filter = scope.config.switches.name_filter;
     let found: Vec<Value> = scope
         .state
         .networks
         .values()
         .filter(|network| {
-            region_passes(args, &network.region)
+            region_passes(args, &regions, &network.region)
                 && equals(args.text("NetworkId"), &network.id)
                 && (ids.is_empty() || ids.contains(&network.id.as_str()))
                 && name_passes(filter, args.text("NetworkName"), &network.name)
@@ -202,13 +203,14 @@ fn network(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
 fn vswitches(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
     let (number, size) = args.paging(10, 1, 50)?;
     let ids = args.list("VSwitchIds");
+    let regions = args.list("EnsRegionIds");
     let filter = scope.config.switches.name_filter;
     let found: Vec<Value> = scope
         .state
         .vswitches
         .values()
         .filter(|vswitch| {
-            region_passes(args, &vswitch.region)
+            region_passes(args, &regions, &vswitch.region)
                 && equals(args.text("NetworkId"), &vswitch.network)
                 && equals(args.text("VSwitchId"), &vswitch.id)
                 && (ids.is_empty() || ids.contains(&vswitch.id.as_str()))

@@ -209,6 +209,12 @@ fn each_missing_piece_refuses_flows_for_its_own_reason() {
         &[("AllocationId", "eip-heifei")],
     );
     assert_eq!(run.cloud.connect(&right, now), Err(Refused::NotBound));
+    let instance = [("AllocationId", "eip-heifei"), ("InstanceId", "i-heifei-1")];
+    run.ok("AssociateEnsEipAddress", &instance);
+    assert_eq!(
+        run.cloud.connect(&right, now),
+        Err(Refused::BoundToInstance)
+    );
     assert_eq!(run.cloud.front_ends(), []);
 }
 

@@ -10,6 +10,7 @@ mod load_balancers;
 mod reads;
 mod rows;
 mod saved;
+mod searches;
 mod switches;
 mod tables;
 mod tags_and_monitors;

@@ -1,0 +1,81 @@
+//! What was bought and what went wrong with it, and the last calls.
+
+use std::fmt::{self, Write as _};
+
+use super::text::{ago, escape};
+use crate::cloud::{Call, Journal, Paid};
+use crate::time::Timestamp;
+
+/// Rows of each table.
+const ROWS: usize = 100;
+
+pub(super) fn write(page: &mut String, journal: &Journal, now: Timestamp) -> fmt::Result {
+    write_harm(page, journal, now)?;
+    write!(page, "<h2>Last calls of {}</h2>", journal.total())?;
+    if journal.calls.is_empty() {
+        page.push_str("<p>Nobody has called yet.");
+        return Ok(());
+    }
+    page.push_str("<table><tr><th>When<th>Action<th>Result<th>Parameters");
+    let last = journal.calls.iter().rev().take(ROWS);
+    for call in last {
+        write_call(page, call, now)?;
+    }
+    page.push_str("</table>");
+    Ok(())
+}
+
+fn write_harm(page: &mut String, journal: &Journal, now: Timestamp) -> fmt::Result {
+    write!(
+        page,
+        "<h2>Money and harm</h2><p>{} bought, {} of them not released; {} bought twice; {} changes of what a person owns.",
+        journal.purchases.len(),
+        journal.leaks().count(),
+        journal.doubles.len(),
+        journal.foreign_touches.len()
+    )?;
+    page.push_str("<ul>");
+    for double in journal.doubles.iter().rev().take(ROWS) {
+        write!(
+            page,
+            "<li class=\"bad\">{} {} was bought while {} of the same name stood: {}",
+            kind(double.kind),
+            escape(&double.second),
+            escape(&double.first),
+            escape(&double.name)
+        )?;
+    }
+    for touch in journal.foreign_touches.iter().rev().take(ROWS) {
+        let (action, id) = (escape(&touch.action), escape(&touch.id));
+        let when = ago(now, touch.at);
+        write!(page, "<li class=\"busy\">{action} of {id}, {when}")?;
+    }
+    page.push_str("</ul>");
+    Ok(())
+}
+
+fn write_call(page: &mut String, call: &Call, now: Timestamp) -> fmt::Result {
+    let (class, result) = match &call.code {
+        None => ("good", "OK"),
+        Some(code) => ("bad", code.as_str()),
+    };
+    write!(
+        page,
+        "<tr><td>{}<td>{}<td><span class=\"{class}\">{}</span>{}<td>",
+        ago(now, call.at),
+        escape(&call.action),
+        escape(result),
+        if call.delivered { "" } else { ", not heard" }
+    )?;
+    for (name, value) in &call.params {
+        write!(page, "{}={} ", escape(name), escape(value))?;
+    }
+    Ok(())
+}
+
+fn kind(kind: Paid) -> &'static str {
+    match kind {
+        Paid::LoadBalancer => "ELB",
+        Paid::Eip => "EIP",
+    }
+}

@@ -1,0 +1,88 @@
+//! What a person sees who opens the endpoint in a browser: what exists, what it cost, and what was asked.
+
+mod calls;
+mod text;
+mod tree;
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::cloud::Cloud;
+use crate::time::Timestamp;
+use text::escape;
+
+const STYLE: &str = "\
+body{font:14px/1.6 system-ui,sans-serif;margin:2em;max-width:75em}\
+ul{margin:0;padding-left:1.6em}h2{margin:1.5em 0 .3em}\
+td,th{padding:0 1.2em 0 0;text-align:left;vertical-align:top}td:last-child{overflow-wrap:anywhere}\
+.good{color:#176b2c}.bad{color:#b3261e}.busy{color:#8a5a00}.dim{color:#666}";
+
+/// A page that is no part of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// `/`: for a person.
+    Html,
+    /// `/state.json`: the same for a program.
+    Json,
+}
+
+impl Page {
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Html => "text/html; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        }
+    }
+
+    pub(crate) fn render(self, cloud: &Cloud, now: Timestamp) -> String {
+        match self {
+            Self::Html => html(cloud, now),
+            Self::Json => json!({
+                "now": now.iso8601(),
+                "snapshot": cloud.snapshot(),
+                "unhealthy": cloud.unhealthy().collect::<Vec<_>>(),
+                "journal": cloud.journal(),
+            })
+            .to_string(),
+        }
+    }
+}
+
+/// Which page a request asks for: a plain GET without parameters and without a signature.
+pub(crate) fn wanted<B>(request: &http::Request<B>) -> Option<Page> {
+    let plain = request.method() == http::Method::GET
+        && request.uri().query().is_none_or(str::is_empty)
+        && !request.headers().contains_key(http::header::AUTHORIZATION);
+    match request.uri().path() {
+        "/" if plain => Some(Page::Html),
+        "/state.json" if plain => Some(Page::Json),
+        _ => None,
+    }
+}
+
+fn html(cloud: &Cloud, now: Timestamp) -> String {
+    let mut page = String::new();
+    // Writing to a String cannot fail.
+    let _infallible = write(&mut page, cloud, now);
+    page
+}
+
+fn write(page: &mut String, cloud: &Cloud, now: Timestamp) -> std::fmt::Result {
+    write!(
+        page,
+        "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"5\">\
+         <title>Simulated ENS</title><style>{STYLE}</style><h1>Simulated ENS</h1>\
+         <p class=\"dim\">Account {} at {}. This page loads itself again every 5 s; \
+         <a href=\"/state.json\">the same as JSON</a>.",
+        escape(&cloud.config().account),
+        now.iso8601()
+    )?;
+    tree::write(page, cloud, now)?;
+    calls::write(page, cloud.journal(), now)?;
+    page.push_str("</html>\n");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! Flows through an ELB's listeners to the nodes and back.
+
+use super::*;
+
+#[test]
+fn the_guide_works_from_create_to_curl_to_release() {
+    run(async {
+        let simulator = start(Latency::fast()).await;
+        let (node_port, _node) = node(&simulator, "i-heifei-1", Ipv4Addr::new(127, 0, 81, 1)).await;
+        let (balancer, eip) = buy(&simulator).await;
+        let (balancer, eip) = (balancer.as_str(), eip.as_str());
+        simulator
+            .wait_until(|cloud| {
+                cloud.load_balancer(balancer).unwrap().status() == "Active"
+                    && cloud.eip(eip).unwrap().status.as_str() == "Available"
+            })
+            .await;
+        let bind = [
+            ("AllocationId", eip),
+            ("InstanceId", balancer),
+            ("InstanceType", "SlbInstance"),
+        ];
+        ok(&simulator, "AssociateEnsEipAddress", &bind).await;
+        let servers = r#"[{"ServerId":"i-heifei-1","Port":0,"Type":"ens","Weight":100}]"#;
+        ok(
+            &simulator,
+            "AddBackendServers",
+            &[("LoadBalancerId", balancer), ("BackendServers", servers)],
+        )
+        .await;
+        let port = node_port.to_string();
+        let listener = [
+            ("LoadBalancerId", balancer),
+            ("ListenerPort", "80"),
+            ("BackendServerPort", port.as_str()),
+        ];
+        ok(&simulator, "CreateLoadBalancerTCPListener", &listener).await;
+        ok(
+            &simulator,
+            "StartLoadBalancerListener",
+            &[("LoadBalancerId", balancer), ("ListenerPort", "80")],
+        )
+        .await;
+        simulator
+            .wait_until(|cloud| cloud.front_ends().len() == 1)
+            .await;
+        let address = eip_of(&simulator, balancer);
+        simulator
+            .wait_until(|_| simulator.bound_address(address, 80).is_some())
+            .await;
+        let front = simulator.bound_address(address, 80).unwrap();
+        assert_eq!(ask(front).await.as_deref(), Some("i-heifei-1:hello"));
+
+        ok(
+            &simulator,
+            "UnAssociateEnsEipAddress",
+            &[("AllocationId", eip)],
+        )
+        .await;
+        simulator
+            .wait_until(|_| simulator.bound_address(address, 80).is_none())
+            .await;
+        assert_eq!(
+            failure(front).await,
+            CLOSED,
+            "the address answers although the EIP is not bound any more"
+        );
+        simulator
+            .wait_until(|cloud| cloud.eip(eip).unwrap().status.as_str() == "Available")
+            .await;
+        ok(&simulator, "DeleteEip", &[("InstanceId", eip)]).await;
+        ok(&simulator, "ReleaseInstance", &[("InstanceId", balancer)]).await;
+        simulator
+            .wait_until(|cloud| cloud.journal().leaks().next().is_none())
+            .await;
+        let journal = simulator.journal();
+        assert_eq!(
+            (
+                journal.purchases.len(),
+                journal.doubles.len(),
+                journal.foreign_touches.len()
+            ),
+            (2, 0, 0)
+        );
+        simulator.shutdown().await;
+    });
+}
+
+#[test]
+fn without_a_backend_a_flow_is_refused_at_once() {
+    run(async {
+        let simulator = start(Latency::instant()).await;
+        let front = listen(&simulator, 8001, 30081, &[]).await;
+        assert_eq!(failure(front).await, RESET);
+        simulator.shutdown().await;
+    });
+}
+
+#[test]
+fn an_instance_nobody_placed_is_not_reached() {
+    run(async {
+        let simulator = start(Latency::instant()).await;
+        let front = listen(&simulator, 8001, 30081, &[]).await;
+        attach(&simulator, r#"[{"ServerId":"i-heifei-1"}]"#).await;
+        assert_eq!(failure(front).await, RESET);
+        simulator.shutdown().await;
+    });
+}
+
+#[test]
+fn a_server_of_weight_0_gets_no_flow() {
+    run(async {
+        let simulator = start(Latency::instant()).await;
+        let (port, _one) = node(&simulator, "i-heifei-1", Ipv4Addr::new(127, 0, 82, 1)).await;
+        // Nobody listens at the address of the second: a flow that went there would fail.
+        simulator
+            .set_instance_address("i-heifei-2", Ipv4Addr::new(127, 0, 82, 2))
+            .unwrap();
+        let front = listen(&simulator, 8001, port, &[("Scheduler", "rr")]).await;
+        attach(
+            &simulator,
+            r#"[{"ServerId":"i-heifei-1"},{"ServerId":"i-heifei-2","Weight":0}]"#,
+        )
+        .await;
+        for _ in 0..4 {
+            assert_eq!(ask(front).await.as_deref(), Some("i-heifei-1:hello"));
+        }
+        simulator.shutdown().await;
+    });
+}
+
+#[test]
+fn health_checks_take_a_dead_server_out_and_back_in() {
+    run(async {
+        let simulator = start_with(
+            Simulator::builder()
+                .latency(Latency::instant())
+                .health_check_speedup(100),
+        )
+        .await;
+        let address = Ipv4Addr::new(127, 0, 84, 1);
+        let (port, stop) = node(&simulator, "i-heifei-1", address).await;
+        listen(
+            &simulator,
+            8001,
+            port,
+            &[("HealthyThreshold", "2"), ("UnhealthyThreshold", "2")],
+        )
+        .await;
+        attach(&simulator, r#"[{"ServerId":"i-heifei-1"}]"#).await;
+        stop.cancel();
+        simulator
+            .wait_until(|cloud| cloud.unhealthy().count() == 1)
+            .await;
+        let listener = TcpListener::bind((address, port)).await.unwrap();
+        simulator
+            .wait_until(|cloud| cloud.unhealthy().count() == 0)
+            .await;
+        drop(listener);
+        simulator.shutdown().await;
+    });
+}
+
+#[test]
+fn udp_datagrams_reach_a_server_and_its_answers_come_back() {
+    run(async {
+        let simulator = start(Latency::instant()).await;
+        let address = Ipv4Addr::new(127, 0, 85, 1);
+        let server = UdpSocket::bind((address, 0)).await.unwrap();
+        let port = server.local_addr().unwrap().port().to_string();
+        simulator
+            .set_instance_address("i-heifei-1", address)
+            .unwrap();
+        attach(&simulator, r#"[{"ServerId":"i-heifei-1"}]"#).await;
+        let create = [
+            ("LoadBalancerId", "lb-heifei"),
+            ("ListenerPort", "8053"),
+            ("BackendServerPort", port.as_str()),
+        ];
+        ok(&simulator, "CreateLoadBalancerUDPListener", &create).await;
+        ok(&simulator, "StartLoadBalancerListener", &create[..2]).await;
+        let front = simulator
+            .bound_udp_address(eip_of(&simulator, "lb-heifei"), 8053)
+            .unwrap();
+        tokio::spawn(async move {
+            let mut buffer = [0; 100];
+            loop {
+                let (length, from) = server.recv_from(&mut buffer).await.unwrap();
+                server.send_to(&buffer[..length], from).await.unwrap();
+            }
+        });
+        let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        client.send_to(b"ping", front).await.unwrap();
+        let mut buffer = [0; 100];
+        let (length, from) = client.recv_from(&mut buffer).await.unwrap();
+        assert_eq!((&buffer[..length], from), (&b"ping"[..], front));
+        simulator.shutdown().await;
+    });
+}

@@ -1,0 +1,108 @@
+//! Stopped, and started again from its file.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::*;
+
+#[test]
+fn a_simulator_that_is_started_again_keeps_its_cloud_and_its_addresses() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let begin = || {
+            start_with(
+                Simulator::builder()
+                    .latency(Latency::instant())
+                    .state_file(&path),
+            )
+        };
+        let first = begin().await;
+        let (balancer, eip) = buy(&first).await;
+        let bind = [
+            ("AllocationId", eip.as_str()),
+            ("InstanceId", &balancer),
+            ("InstanceType", "SlbInstance"),
+        ];
+        ok(&first, "AssociateEnsEipAddress", &bind).await;
+        let (address, block) = (eip_of(&first, &balancer), first.address_block());
+        first.shutdown().await;
+        let second = begin().await;
+        assert_eq!(
+            (eip_of(&second, &balancer), second.address_block()),
+            (address, block)
+        );
+        assert_eq!(
+            second.journal().leaks().count(),
+            2,
+            "an ELB and an EIP were bought"
+        );
+        let beside = Simulator::builder().state_file(&path).start().await;
+        assert!(
+            matches!(beside, Err(StartError::AddressBlock(_))),
+            "two simulators share one state"
+        );
+        second.shutdown().await;
+    });
+}
+
+#[test]
+fn a_state_file_that_is_something_else_is_named_and_left_alone() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "buy milk").unwrap();
+        let refused = Simulator::builder().state_file(&path).start().await;
+        let Err(StartError::StateFile(error)) = refused else {
+            panic!("it was taken")
+        };
+        assert!(error.to_string().contains("notes.txt"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "buy milk");
+    });
+}
+
+#[test]
+fn what_was_under_way_at_the_stop_is_done_when_it_is_due_after_the_start() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let millis = Arc::new(AtomicI64::new(1_769_860_800_000));
+        let begin = || {
+            let millis = Arc::clone(&millis);
+            let clock = Arc::new(move || Timestamp(millis.load(Ordering::SeqCst)));
+            let builder = Simulator::builder().latency(Latency::real());
+            start_with(builder.clock(clock).state_file(&path))
+        };
+        let pass = |seconds: i64| millis.fetch_add(seconds * 1000, Ordering::SeqCst);
+        let first = begin().await;
+        let (balancer, eip) = buy(&first).await;
+        pass(3);
+        first.shutdown().await;
+
+        let status = |simulator: &Simulator| {
+            simulator.look(|cloud| {
+                let balancer = cloud.load_balancer(&balancer).map(LoadBalancer::status);
+                (balancer, cloud.eip(&eip).map(|eip| eip.status))
+            })
+        };
+        let second = begin().await;
+        assert_eq!(
+            status(&second),
+            (Some("InActive"), Some(EipStatus::Pending)),
+            "3 s after both were bought"
+        );
+        pass(3);
+        assert_eq!(
+            status(&second),
+            (Some("InActive"), Some(EipStatus::Available)),
+            "an EIP takes 5 s, an ELB 8 s"
+        );
+        ok(&second, "DeleteEip", &[("InstanceId", &eip)]).await;
+        second.shutdown().await;
+
+        pass(3_600);
+        let third = begin().await;
+        assert_eq!(status(&third), (Some("Active"), None), "an hour later");
+        assert_eq!(third.journal().leaks().count(), 1, "the ELB alone is left");
+        third.shutdown().await;
+    });
+}
