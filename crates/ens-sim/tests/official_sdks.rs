@@ -4,7 +4,7 @@
 //! `tests/official_sdks/run` installs the SDKs and runs this file. By itself it uses the interpreter `ENS_SIM_PYTHON`,
 //! else `python3`, and without the SDKs says so and passes, except under `CI=true`.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use ens_sim::Simulator;
 use ens_sim::cloud::{ApiError, Fault, FaultPlan, Latency};
@@ -54,6 +54,62 @@ fn the_v1_sdk_buys_reads_changes_releases_and_meets_every_error() -> anyhow::Res
     drive("v1.py", "aliyun-python-sdk-ens")
 }
 
+/// The example of the crate's README.
+#[test]
+fn the_readmes_example_buys_an_address_that_forwards() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let _running = runtime.enter();
+    let simulator = runtime.block_on(
+        Simulator::builder()
+            .credentials("testid", "testsecret")
+            .latency(Latency::instant())
+            .start(),
+    )?;
+    let address = std::net::Ipv4Addr::new(127, 0, 9, 77);
+    let node = std::net::TcpListener::bind((address, 0))?;
+    simulator.set_instance_address("i-heifei-1", address)?;
+    let python = std::env::var("ENS_SIM_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = Command::new(&python)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/buy.py"))
+        .arg(simulator.endpoint().trim_start_matches("http://"))
+        .arg(node.local_addr()?.port().to_string())
+        .output();
+    let Some(output) = installed(output, "alibabacloud-ens20171110", &python) else {
+        return Ok(());
+    };
+    let (said, wrong) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{said}\n{wrong}");
+    let front = said
+        .trim_end()
+        .rsplit_once("curl http://")
+        .map(|found| found.1);
+    let _client = std::net::TcpStream::connect(front.unwrap_or(&said))?;
+    node.accept()?;
+    runtime.block_on(simulator.shutdown());
+    Ok(())
+}
+
+/// What a script did; none, and a line about it, where its SDK is not installed.
+fn installed(output: std::io::Result<Output>, package: &str, python: &str) -> Option<Output> {
+    match output {
+        Ok(output) if output.status.code() != Some(NOT_INSTALLED) => Some(output),
+        _ => {
+            assert_ne!(
+                std::env::var("CI").as_deref(),
+                Ok("true"),
+                "install {package} for {python}"
+            );
+            println!("skipped: install {package} for {python}");
+            None
+        }
+    }
+}
+
 fn drive(script: &str, package: &str) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -75,17 +131,8 @@ fn drive(script: &str, package: &str) -> anyhow::Result<()> {
         .arg(endpoint.trim_start_matches("http://"))
         .args(INJECTED.iter().map(|(_, code)| code))
         .output();
-    let output = match output {
-        Ok(output) if output.status.code() != Some(NOT_INSTALLED) => output,
-        _ => {
-            assert_ne!(
-                std::env::var("CI").as_deref(),
-                Ok("true"),
-                "install {package} for {python}"
-            );
-            println!("skipped: install {package} for {python}");
-            return Ok(());
-        }
+    let Some(output) = installed(output, package, &python) else {
+        return Ok(());
     };
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script} failed:\n{said}");

@@ -1,9 +1,12 @@
-//! A simulated ENS as a program: `ens-sim --listen 127.0.0.1:18080`. It starts with the world of the user guide.
+//! A simulated ENS as a program: `ens-sim --listen 127.0.0.1:18080`. It starts with the world of the user guide. The crate's
+//! README is its manual.
 #![forbid(unsafe_code)]
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
 use ens_sim::Simulator;
 use ens_sim::cloud::{FaultPlan, Latency, Switches, World};
@@ -13,10 +16,10 @@ use ens_sim::cloud::{FaultPlan, Latency, Switches, World};
 #[command(version)]
 struct Args {
     /// Address and port of the API.
-    #[arg(long, default_value = "127.0.0.1:18080")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:18080")]
     listen: String,
     /// AccessKey that may call, as ID:SECRET.
-    #[arg(long, default_value = "testid:testsecret", value_parser = parse_credentials)]
+    #[arg(long, value_name = "ID:SECRET", default_value = "testid:testsecret", value_parser = parse_credentials)]
     credentials: (String, String),
     /// Seed of ids and addresses.
     #[arg(long, default_value_t = 0)]
@@ -25,16 +28,16 @@ struct Args {
     #[arg(long, value_enum, default_value_t = Speed::Real)]
     latency: Speed,
     /// Loopback address at which the node ports of an instance listen, as INSTANCE=ADDRESS; may be given several times.
-    #[arg(long = "instance-address", value_parser = parse_instance)]
+    #[arg(long = "instance-address", value_name = "INSTANCE=ADDRESS", value_parser = parse_instance)]
     instance_addresses: Vec<(String, std::net::Ipv4Addr)>,
     /// Turns over one assumption about what no public document settles; may be given several times.
-    #[arg(long = "switch", value_parser = parse_switch)]
+    #[arg(long = "switch", value_name = "NAME", value_parser = switch_names())]
     switches: Vec<String>,
     /// File that keeps the cloud: it is written after every change, and read at the start where it is there.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// JSON file with faults: a list of rules such as {"action": "DeleteEip", "nth": 1, "fault": "lose-answer"}.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
 }
 
@@ -55,6 +58,7 @@ async fn main() -> anyhow::Result<()> {
             tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let args = Args::parse();
     let latency = match args.latency {
@@ -85,10 +89,8 @@ async fn main() -> anyhow::Result<()> {
             .set_instance_address(instance, *address)
             .context("placing an instance")?;
     }
-    print_world(&simulator);
-    tokio::signal::ctrl_c()
-        .await
-        .context("waiting for Ctrl-C")?;
+    print_world(&simulator, &args.credentials.0);
+    told_to_stop().await.context("waiting for a signal")?;
     simulator.shutdown().await;
     Ok(())
 }
@@ -99,9 +101,26 @@ fn read_faults(path: &Path) -> anyhow::Result<FaultPlan> {
     FaultPlan::from_json(&text).with_context(|| format!("the faults of {}", path.display()))
 }
 
-fn print_world(simulator: &Simulator) {
+/// Waits for Ctrl-C, or for the signal that `kill` and service managers send.
+async fn told_to_stop() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+fn print_world(simulator: &Simulator, key_id: &str) {
     let snapshot = simulator.snapshot();
     println!("endpoint  {}", simulator.endpoint());
+    println!("AccessKey {key_id}");
+    println!("page      {}/", simulator.endpoint());
     for vswitch in &snapshot.vswitches {
         println!(
             "vSwitch   {} in {} ({})",
@@ -148,11 +167,6 @@ fn parse_instance(text: &str) -> Result<(String, std::net::Ipv4Addr), String> {
     Ok((instance.to_owned(), address))
 }
 
-fn parse_switch(text: &str) -> Result<String, String> {
-    let names: Vec<&str> = Switches::each().into_iter().map(|(name, _)| name).collect();
-    if names.contains(&text) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("must be one of {}", names.join(", ")))
-    }
+fn switch_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(Switches::each().into_iter().map(|(name, _)| name))
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::actions;
 use super::error::ApiError;
 use super::faults::{Fault, FaultPlan, FaultRule, STALE_LIMIT, When};
 
@@ -99,6 +100,11 @@ impl FaultPlan {
 
 impl Rule {
     fn check(self) -> Result<FaultRule, &'static str> {
+        if let Some(action) = &self.action
+            && !actions::exists(action)
+        {
+            return Err("action must be the exact name of an action that is played");
+        }
         let when = match (self.nth, self.between, self.chance) {
             (None, None, None) => When::Between(1, u64::MAX),
             (Some(nth), None, None) if nth >= 1 => When::Nth(nth),
@@ -201,8 +207,20 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_shows_rules_that_can_be_read() {
+        let readme = include_str!("../../README.md");
+        let rules = readme.split("```json").nth(1).unwrap();
+        let plan = FaultPlan::from_json(rules.split("```").next().unwrap()).unwrap();
+        assert_eq!(plan.rules.len(), 3);
+    }
+
+    #[test]
     fn a_rule_that_cannot_be_is_refused_by_its_number() {
         for (rule, word) in [
+            (
+                r#"{ "action": "DeleteEips", "fault": "unseen" }"#,
+                "exact name",
+            ),
             (r#"{ "nth": 0, "fault": "unseen" }"#, "nth"),
             (r#"{ "between": [3, 2], "fault": "unseen" }"#, "between"),
             (r#"{ "chance": 1.5, "fault": "unseen" }"#, "chance"),

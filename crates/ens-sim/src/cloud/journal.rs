@@ -101,7 +101,7 @@ pub struct Journal {
     pub doubles: Vec<Double>,
     /// Foreign resources that were changed.
     pub foreign_touches: Vec<ForeignTouch>,
-    /// Where in `purchases` each id is.
+    /// Where in `purchases` each one that is not gone is, by its id.
     #[serde(skip)]
     by_id: BTreeMap<String, usize>,
     /// Ids of what is not gone, by the kind, region and name it was made with.
@@ -155,11 +155,10 @@ impl Journal {
         self.by_id.clear();
         self.alive.clear();
         for purchase in std::mem::take(&mut self.purchases) {
-            let gone = purchase.released_at.is_some();
-            let (id, made_as) = (purchase.id.clone(), made_as(&purchase));
-            self.bought(purchase);
-            if gone && let Some(ids) = self.alive.get_mut(&made_as) {
-                ids.remove(&id);
+            if purchase.released_at.is_some() {
+                self.purchases.push(purchase);
+            } else {
+                self.bought(purchase);
             }
         }
     }
@@ -192,10 +191,14 @@ impl Journal {
     }
 
     pub(crate) fn released(&mut self, id: &str, request_id: &str, at: Timestamp) {
-        let found = self.by_id.get(id).copied();
+        let found = self.by_id.remove(id);
         if let Some(purchase) = found.and_then(|index| self.purchases.get_mut(index)) {
-            if let Some(ids) = self.alive.get_mut(&made_as(purchase)) {
+            let made_as = made_as(purchase);
+            if let Some(ids) = self.alive.get_mut(&made_as) {
                 ids.remove(id);
+                if ids.is_empty() {
+                    self.alive.remove(&made_as);
+                }
             }
             purchase.released_by = Some(request_id.to_owned());
             purchase.released_at = Some(at);

@@ -31,9 +31,12 @@ pub(crate) struct Action {
     pub(crate) run: fn(&mut Scope<'_>, &Args<'_>) -> Result<Value, ApiError>,
 }
 
-/// Finds an action by its exact name.
-pub(crate) fn find(name: &str, switches: &Switches) -> Result<&'static Action, ApiError> {
-    let hidden = name == "DeleteLoadBalancer" && !switches.delete_load_balancer_known;
+/// Whether there is an action of that exact name, whatever the switches hide.
+pub(super) fn exists(name: &str) -> bool {
+    all().any(|action| action.name == name)
+}
+
+fn all() -> impl Iterator<Item = &'static Action> {
     [
         load_balancers::ACTIONS,
         listeners::ACTIONS,
@@ -45,8 +48,13 @@ pub(crate) fn find(name: &str, switches: &Switches) -> Result<&'static Action, A
     ]
     .into_iter()
     .flatten()
-    .find(|action| action.name == name && !hidden)
-    .ok_or_else(|| {
+}
+
+/// Finds an action by its exact name.
+pub(crate) fn find(name: &str, switches: &Switches) -> Result<&'static Action, ApiError> {
+    let hidden = name == "DeleteLoadBalancer" && !switches.delete_load_balancer_known;
+    let found = all().find(|action| action.name == name && !hidden);
+    found.ok_or_else(|| {
         let message =
             format!("Specified api is not found, please check your url and method: {name}.");
         ApiError::new(404, "InvalidAction.NotFound", message)
