@@ -18,6 +18,12 @@ enum Command {
     Run(Box<crate::run::Args>),
     /// Show what would be done to the cloud, for a cluster or for manifests, without doing it.
     Plan(Box<crate::plan::Args>),
+    /// Show Services, their pools and load balancers as a tree, with what is not right.
+    Status(Box<crate::status::Args>),
+    /// List what bears this cluster's names in the cloud and is in no ledger, and release it.
+    Gc(Box<crate::gc::Args>),
+    /// Show what vanished from the cloud at once, and say that it is really gone.
+    ConfirmLoss(Box<crate::confirm_loss::Args>),
     /// Start a simulated cluster, a simulated cloud and the controllers, and keep them up.
     #[cfg(feature = "sandbox")]
     Sandbox(crate::sandbox::Args),
@@ -28,9 +34,13 @@ enum Command {
 
 impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        // On the heap: what a command keeps is larger than the stack frame of a caller should be.
         match self.command {
-            Command::Run(args) => crate::run::run(*args).await?,
-            Command::Plan(args) => return crate::plan::run(*args).await,
+            Command::Run(args) => Box::pin(crate::run::run(*args)).await?,
+            Command::Plan(args) => return Box::pin(crate::plan::run(*args)).await,
+            Command::Status(args) => return Box::pin(crate::status::run(*args)).await,
+            Command::Gc(args) => return Box::pin(crate::gc::run(*args)).await,
+            Command::ConfirmLoss(args) => return Box::pin(crate::confirm_loss::run(*args)).await,
             #[cfg(feature = "sandbox")]
             Command::Sandbox(args) => crate::sandbox::run(args).await?,
             #[cfg(feature = "sandbox")]

@@ -58,6 +58,11 @@ impl ClusterArgs {
         self.kubeconfig.is_some()
     }
 
+    /// The load balancer class that is served.
+    pub(crate) fn load_balancer_class(&self) -> &str {
+        &self.load_balancer_class
+    }
+
     /// Which cluster this is taken for where there is none to ask.
     pub(crate) fn assumed_identity(&self) -> Result<Identity> {
         let cluster_id = self.cluster_id.clone().unwrap_or_else(|| "cluster".into());

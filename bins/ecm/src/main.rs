@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod confirm_loss;
 mod connect;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod gc;
 mod leader_args;
 mod metrics_server;
 mod plan;
@@ -12,7 +14,7 @@ mod policy_args;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
-#[cfg(feature = "sandbox")]
+mod status;
 mod table;
 mod ui;
 

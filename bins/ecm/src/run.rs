@@ -6,11 +6,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
+use ecm_policy::desired;
 use ecm_reconciler::Controllers;
+use ecm_reconciler::clock::Clock;
+use ecm_reconciler::dry_run::DryRun;
 use ecm_reconciler::leader::Leadership;
 use ecm_reconciler::metrics::Metrics;
+use ecm_reconciler::preview::Preview;
 use ens_openapi::client::Deadlines;
+use poolservice_api::keys;
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::connect::{CloudArgs, ClusterArgs};
@@ -27,6 +33,9 @@ pub(crate) struct Args {
     cloud: CloudArgs,
     #[command(flatten)]
     leader: LeaderArgs,
+    /// Do nothing: log what would be done, to the cloud and to PoolServices, and write neither. Takes no Lease, so that it may run beside a controller that works.
+    #[arg(long)]
+    dry_run: bool,
     /// Where /metrics, /healthz and /readyz are served: IP:PORT, :PORT for every address, or off.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     metrics_addr: metrics_server::Address,
@@ -41,6 +50,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
+    if args.dry_run {
+        return Box::pin(dry_run(args)).await;
+    }
     // kube logs every failed call by itself; what matters is said here with its cause.
     log_to_stderr("info,kube_client::client::builder=off");
     let stop = stop_on_signal()?;
@@ -86,8 +98,59 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     withdrawn.and(ended.map_err(Into::into))
 }
 
+/// Everything paused (behaviour 3.5): nothing here holds what could write.
+async fn dry_run(args: Args) -> Result<()> {
+    log_to_stderr("info,kube_client::client::builder=off");
+    let stop = stop_on_signal()?;
+    let self_managed_ids = args.policy.self_managed_ids()?;
+    let cluster = args.cluster.connect().await?;
+    let ens = args.cloud.client(deadlines(&args.leader)).await?;
+    let who = args.cluster.identity(&cluster).await?;
+    tracing::info!(cluster_id = who.cluster_id, "cluster");
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let ens = ens
+        .observer(metrics.cloud_observer())
+        .before_send(Leadership::new(|| false).before_send())
+        .build()
+        .context("setting up the client of the cloud")?;
+    tracing::info!(
+        endpoint = args.cloud.endpoint(),
+        "cloud; nothing is written"
+    );
+    let class = who.load_balancer_class.clone();
+    let config = desired::Config {
+        unreachable_grace: args.policy.unreachable_grace().as_secs().cast_signed(),
+        self_managed_ids,
+        ..desired::Config::new(who)
+    };
+    let client = cluster.client;
+    let preview = Preview::new(
+        config,
+        Some(Arc::new(ens)),
+        Some(client.clone()),
+        keys::SYSTEM_NAMESPACE,
+        Clock::system(),
+    );
+    let synced = watch::Sender::new(false);
+    metrics_server::serve(args.metrics_addr, registry, synced.subscribe()).await?;
+    let fan_out = args.policy.runs(Half::FanOut);
+    let dry_run = DryRun {
+        client,
+        preview,
+        class,
+        fan_out: fan_out.then(|| args.policy.unmatch_grace().as_secs().cast_signed()),
+        elb: args.policy.runs(Half::Elb),
+        drift_interval: Duration::from_secs(args.drift_interval),
+        synced,
+    };
+    Box::pin(dry_run.run(stop))
+        .await
+        .context("the cluster cannot be served")
+}
+
 /// A write that was begun while we led has ended when another replica can lead (behaviour 11.4).
-fn deadlines(leader: &LeaderArgs) -> Deadlines {
+pub(crate) fn deadlines(leader: &LeaderArgs) -> Deadlines {
     let default = Deadlines::default();
     Deadlines {
         attempt: default

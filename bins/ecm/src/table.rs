@@ -1,8 +1,10 @@
 //! Tables that align.
 
+#[cfg(feature = "sandbox")]
 use anstream::println;
 use comfy_table::{Table, presets};
 
+#[cfg(feature = "sandbox")]
 /// Prints rows as kubectl does: no lines, columns three blanks apart.
 pub(crate) fn print<R: AsRef<[String]>>(header: &[&str], rows: impl IntoIterator<Item = R>) {
     println!("{}", render(header, rows));

@@ -34,6 +34,7 @@ pub mod observed;
 pub mod ownership;
 pub mod placement;
 pub mod plan;
+pub mod rebuild;
 pub mod selector;
 pub mod shared;
 pub mod snapshot;

@@ -5,6 +5,7 @@
 //! from the ledger.
 
 mod memory;
+mod rebuild;
 mod tell;
 mod turns;
 
@@ -13,7 +14,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ecm_policy::conditions::{ConditionType, Refusal};
+use ecm_policy::conditions::{ConditionType, Reason, Refusal};
 use ecm_policy::desired::{self, Desired, desired};
 use ecm_policy::ledger::{self, Ledger, Record, State};
 use ecm_policy::observed::Observed;
@@ -40,10 +41,14 @@ use crate::queue::Next;
 use crate::region::{Changed, Regions};
 use crate::{deadline, report};
 use memory::Memories;
+use rebuild::RebuildError;
 use turns::Turns;
 
 /// How often a status is written again when somebody else has changed the object meanwhile.
 const STATUS_ATTEMPTS: usize = 4;
+
+/// Seconds after which a lost ledger is looked for again.
+const LEDGER_LOST: i64 = 60;
 
 /// How long a refusal that only a change can lift is left alone (behaviour 11.1).
 const REFUSED: Duration = Duration::from_secs(5 * 60);
@@ -216,6 +221,20 @@ impl Elb {
         let ps = &snapshot.pool_service;
         // A watch lags behind our own writes; the later ledger counts.
         let state = self.memories.newer(key, &ps.uid, ledger::of(ps));
+        let mut doubt = None;
+        if let State::Lost(loss) = &state {
+            match Box::pin(self.rebuild(snapshot, status, loss)).await {
+                Ok(()) => return Ok(Next::LookAgain(Duration::from_millis(100))),
+                Err(RebuildError::Read(error)) => {
+                    return self.unreadable(key, snapshot, status, &error).await;
+                }
+                Err(RebuildError::Write(LedgerError::Stale { .. })) => {
+                    return Ok(Next::LookAgain(Duration::from_millis(200)));
+                }
+                Err(RebuildError::Write(error)) => return Err(error.into()),
+                Err(RebuildError::Doubt(text)) => doubt = Some(text),
+            }
+        }
         let desired = desired(snapshot, &self.config.policy, self.clock.seconds());
 
         let asked = digest(&desired);
@@ -231,6 +250,12 @@ impl Elb {
             }
         };
         let plan = &mut looked.plan;
+        if let Some(doubt) = doubt {
+            let condition = ConditionType::LoadBalancerReady;
+            let refusal = Refusal::new(condition, Reason::LedgerLost, doubt);
+            plan.report.conditions.refuse(&refusal);
+            plan.wait = plan.wait.sooner(Wait::Seconds(LEDGER_LOST));
+        }
         let mut ledger = state.current().cloned();
         if let Some(next) = plan.ledger.take() {
             let before = ledger.as_ref().map(|l| l.sequence);

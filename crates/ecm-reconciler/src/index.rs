@@ -204,6 +204,11 @@ impl Index {
         keys.into_iter()
     }
 
+    /// A Service; `None` when it does not exist.
+    pub fn service(&self, key: &ObjectKey) -> Option<&Service> {
+        self.services.get(key)
+    }
+
     /// All NodePools, sorted by name.
     pub fn pools(&self) -> impl Iterator<Item = &Pool> {
         self.pools.values()

@@ -136,6 +136,44 @@ impl LedgerStore {
         Err(LedgerError::Contended { key: key.clone() })
     }
 
+    /// Writes a ledger where there is none that can be read, and takes off what a person said about
+    /// it: that counts once.
+    pub(crate) async fn restore(
+        &self,
+        key: &ObjectKey,
+        uid: &str,
+        ledger: &Ledger,
+    ) -> Result<Ledger, LedgerError> {
+        let next = Ledger {
+            sequence: 1,
+            ..ledger.clone()
+        };
+        let text = ledger::write(&next).map_err(|source| LedgerError::Encode {
+            key: key.clone(),
+            source,
+        })?;
+        for _ in 0..ATTEMPTS {
+            let Some(live) = self.live(key, uid).await? else {
+                return Err(LedgerError::Stale { key: key.clone() });
+            };
+            let annotations = live.metadata.annotations.unwrap_or_default();
+            let finalizers = live.metadata.finalizers.unwrap_or_default();
+            let has_ours = finalizers.iter().any(|f| f == keys::POOL_SERVICE_FINALIZER);
+            let text_now = annotations.get(keys::LEDGER).map(String::as_str);
+            if !matches!(ledger::read(text_now, uid, has_ours), State::Lost(_)) {
+                return Err(LedgerError::Stale { key: key.clone() });
+            }
+            let metadata = json!({
+                "resourceVersion": live.metadata.resource_version,
+                "annotations": { keys::LEDGER: text, keys::REBUILD_LEDGER: null },
+            });
+            if self.patch(key, &json!({ "metadata": metadata })).await? {
+                return Ok(next);
+            }
+        }
+        Err(LedgerError::Contended { key: key.clone() })
+    }
+
     /// Takes our finalizer off. What is gone already is fine.
     pub(crate) async fn let_go(&self, key: &ObjectKey, uid: &str) -> Result<(), LedgerError> {
         for _ in 0..ATTEMPTS {

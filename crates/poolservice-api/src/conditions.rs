@@ -197,6 +197,8 @@ words! {
         Retained,
         /// Event: what somebody changed in the cloud was put back.
         DriftRepaired,
+        /// Event: the record of our cloud resources was lost and is made anew.
+        LedgerRebuilt,
         /// Event: the load balancer is gone and is made again.
         LoadBalancerLost,
         /// Event: the EIP is gone and is made again.

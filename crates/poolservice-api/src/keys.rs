@@ -108,6 +108,11 @@ pub const POOL_SERVICE_FINALIZER: &str = "ecm.alibabacloud.com/resources";
 /// Not for people to edit. Ours.
 pub const LEDGER: &str = "ecm.alibabacloud.com/ledger";
 
+/// Annotation on a PoolService whose [`LEDGER`] is lost, by which somebody says which resources
+/// belong to it: the ids of a load balancer and an EIP, joined by a comma, or `none`. It is taken
+/// off once it was read. Ours.
+pub const REBUILD_LEDGER: &str = "ecm.alibabacloud.com/rebuild-ledger";
+
 /// Annotation on a PoolService, Service or NodePool: `"true"` stops every cloud write for what it
 /// covers. Ours.
 pub const PAUSED: &str = "ecm.alibabacloud.com/paused";

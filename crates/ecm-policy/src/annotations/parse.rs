@@ -14,7 +14,11 @@ use crate::selector::{is_label_value, is_qualified_name};
 type Annotations = BTreeMap<String, String>;
 
 /// Keys under our prefixes that are read elsewhere.
-const READ_ELSEWHERE: &[&str] = &[well_known::LEDGER, well_known::NODE_POOL_SELECTOR];
+const READ_ELSEWHERE: &[&str] = &[
+    well_known::LEDGER,
+    well_known::NODE_POOL_SELECTOR,
+    well_known::REBUILD_LEDGER,
+];
 
 /// See [`super::parse_with_specs`].
 pub(super) fn parse(service: &Annotations, pool_service: &Annotations, specs: &[&str]) -> Parsed {

@@ -49,6 +49,8 @@ struct Memory {
     refused: Option<(u64, Vec<Refused>)>,
     /// What was asked for when nothing was left to do.
     settled: Option<u64>,
+    /// When its ledger was first seen to be lost, seconds since 1970.
+    lost_since: Option<i64>,
 }
 
 /// How closely the lists of a region are followed.
@@ -83,6 +85,22 @@ impl Memories {
 
     pub(super) fn wrote_ledger(&self, key: &ObjectKey, uid: &str, ledger: Ledger) {
         self.with(key, uid, |memory| memory.ledger = Some(ledger));
+    }
+
+    /// Since when its ledger has been lost, for what is lost `now`, in seconds since 1970.
+    pub(super) fn lost_since(&self, key: &ObjectKey, uid: &str, now: i64) -> i64 {
+        let mut since = now;
+        self.with(key, uid, |memory| {
+            since = *memory.lost_since.get_or_insert(now);
+        });
+        since
+    }
+
+    /// Its ledger can be read again.
+    pub(super) fn ledger_found(&self, key: &ObjectKey) {
+        if let Some(memory) = self.lock().get_mut(key) {
+            memory.lost_since = None;
+        }
     }
 
     /// Steps were carried out; `lists_show` whether lists show what they did.
