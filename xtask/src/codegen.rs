@@ -13,6 +13,7 @@ mod annotations;
 mod conditions;
 mod deployment;
 mod labels;
+mod metrics;
 mod rbac;
 
 /// Arguments of `codegen`.
@@ -81,6 +82,10 @@ fn outputs() -> Result<Vec<Output>> {
         Output {
             path: "docs/reference/labels.md",
             text: labels::markdown(),
+        },
+        Output {
+            path: "docs/reference/metrics.md",
+            text: metrics::markdown(),
         },
     ])
 }

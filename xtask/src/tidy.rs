@@ -65,6 +65,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "control-plane",
             "ecm-policy",
+            "ecm-reconciler",
             "kube-conformance",
             "kube-sim",
             "poolservice-api",

@@ -49,3 +49,59 @@ impl Cli {
         Ok(ExitCode::SUCCESS)
     }
 }
+
+#[cfg(all(test, feature = "sandbox"))]
+mod tests {
+    use std::fmt::Write as _;
+    use std::path::Path;
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    const INTRODUCTION: &str = "\
+# Commands and flags
+
+<!-- Made by `ECM_WRITE_REFERENCE=1 cargo test -p ecm reference` from the program itself; do not edit. -->
+";
+
+    /// What `--help` says, command by command.
+    fn markdown() -> String {
+        let mut text = INTRODUCTION.to_owned();
+        let mut program = Cli::command();
+        program.build();
+        for command in program.get_subcommands_mut() {
+            let name = command.get_name().to_owned();
+            if name == "help" {
+                continue;
+            }
+            let help = command.render_long_help().to_string();
+            let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+            // Writing to a String cannot fail.
+            let _ = write!(
+                text,
+                "\n## ecm {name}\n\n```text\n{}\n```\n",
+                lines.join("\n")
+            );
+        }
+        text
+    }
+
+    #[test]
+    fn the_reference_says_what_the_program_says() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/cli.md");
+        if std::env::var_os("ECM_WRITE_REFERENCE").is_some() {
+            std::fs::write(&path, markdown()).unwrap();
+        }
+        let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            checked_in == markdown(),
+            "docs/reference/cli.md has drifted: run ECM_WRITE_REFERENCE=1 cargo test -p ecm reference"
+        );
+    }
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -40,6 +40,7 @@ pub(crate) struct CloudArgs {
         long,
         value_name = "URL",
         env = "ALIBABA_CLOUD_ENDPOINT_ENS",
+        hide_env_values = true,
         help_heading = "Cluster and cloud"
     )]
     ens_endpoint: Option<String>,

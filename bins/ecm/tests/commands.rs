@@ -209,6 +209,37 @@ async fn rule_9_4_gc_lists_what_no_ledger_has_and_releases_what_a_person_chooses
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rule_9_4_gc_leaves_alone_what_a_pool_service_with_a_lost_ledger_may_have() {
+    let world = World::start(28).await;
+    world.serve(&json!({})).await;
+    let api: Api<PoolService> = Api::namespaced(world.client.clone(), "default");
+    let params = PatchParams::default();
+    let lost = json!({ "metadata": { "annotations": { keys::LEDGER: null } } });
+    api.patch("cube-svc-np-heifei", &params, &Patch::Merge(&lost))
+        .await
+        .unwrap();
+    let mirrored = world.run(&["gc", "-o", "json"]).await.json();
+    assert_eq!(mirrored, json!([]), "its status still names them");
+
+    let lost = json!({ "status": { "aggregateToAnnotations": null } });
+    api.patch_status("cube-svc-np-heifei", &params, &Patch::Merge(&lost))
+        .await
+        .unwrap();
+    let listed = world.run(&["gc", "-o", "json"]).await.json();
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    for orphan in listed {
+        let claim = &orphan["proof"]["intent"]["poolService"];
+        assert_eq!(claim["name"], "cube-svc-np-heifei", "{orphan}");
+    }
+    let id = listed[0]["id"].as_str().unwrap();
+    let refused = world.run(&delete(id, &["--i-own-these"])).await.err();
+    assert!(refused.contains("default/cube-svc-np-heifei"), "{refused}");
+    let kept = world.run(&["gc", "-o", "json"]).await.json();
+    assert_eq!(kept.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rule_11_4_gc_releases_nothing_while_a_controller_holds_the_lease() {
     let world = World::start(26).await;
     world.apply_guide(&json!({}));
@@ -259,8 +290,9 @@ async fn rule_8_6_confirm_loss_shows_what_is_missing_and_confirms_by_an_annotati
     ledger["loadBalancer"]["id"] = json!("lb-vanished");
     let patch = json!({ "metadata": { "annotations": { keys::LEDGER: ledger.to_string() } } });
     let params = PatchParams::default();
-    let patched = api.patch("cube-svc-np-heifei", &params, &Patch::Merge(&patch));
-    patched.await.unwrap();
+    api.patch("cube-svc-np-heifei", &params, &Patch::Merge(&patch))
+        .await
+        .unwrap();
     let confirmed = world.run(&["confirm-loss", "cn-hefei"]).await;
     assert_eq!(confirmed.code(), 0, "{}", confirmed.err());
     let text = confirmed.out();

@@ -205,7 +205,8 @@ impl Elb {
         if !is_ours && !ps.deleting {
             return Ok(Next::Wait);
         }
-        self.sync_one(&key, &snapshot, &status).await
+        // On the heap: it is larger than a caller's stack frame should be.
+        Box::pin(self.sync_one(&key, &snapshot, &status)).await
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {

@@ -80,7 +80,7 @@ impl Kind {
 
 /// What shows whose a resource is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Proof {
     /// It bears this cluster's tags, or is a load balancer to which an EIP of the same name with
     /// these tags is bound.

@@ -12,18 +12,24 @@ use std::time::Duration;
 use ecm_policy::snapshot::ObjectKey;
 use ens_openapi::client::Attempt;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, MetricEncoder,
+};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{self, Registry};
 use tokio::time::Instant;
 
 use crate::index::Index;
 use crate::leader::Leadership;
 use crate::queue::WorkQueue;
+
+mod definition;
+
+pub use definition::{DEFINITIONS, Definition, Kind};
 
 /// Metrics of the controllers. Clones share their values.
 #[derive(Clone, Default)]
@@ -89,34 +95,30 @@ impl Metrics {
         let metrics = Self::default();
         let registry = registry.sub_registry_with_prefix("ecm");
         let inner = &metrics.0;
-        registry.register(
-            "cloud_requests",
-            "Tries of calls to the cloud; result is ok or the class of the error",
-            inner.requests.clone(),
-        );
-        registry.register(
-            "cloud_request_duration_seconds",
-            "Time from signing a call to the end of its answer",
+        show(registry, definition::CLOUD_REQUESTS, inner.requests.clone());
+        show(
+            registry,
+            definition::CLOUD_REQUEST_DURATION,
             inner.request_duration.clone(),
         );
-        registry.register(
-            "cloud_rate_limit_wait_seconds",
-            "Time that calls have waited for the limit on our side",
+        show(
+            registry,
+            definition::CLOUD_RATE_LIMIT_WAIT,
             inner.rate_limit_wait.clone(),
         );
-        registry.register(
-            "sync_duration_seconds",
-            "Time of one stage of a sync",
+        show(
+            registry,
+            definition::SYNC_DURATION,
             inner.sync_duration.clone(),
         );
-        registry.register(
-            "time_to_address_seconds",
-            "Time from the creation of a PoolService to the publishing of an address",
+        show(
+            registry,
+            definition::TIME_TO_ADDRESS,
             inner.time_to_address.clone(),
         );
-        registry.register(
-            "drift_repaired",
-            "Differences between the cloud and what was settled that were put right",
+        show(
+            registry,
+            definition::DRIFT_REPAIRED,
             inner.drift_repaired.clone(),
         );
         registry.register_collector(Box::new(metrics.clone()));
@@ -213,23 +215,13 @@ impl Metrics {
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let controllers = unpoisoned(&self.0.controllers);
-        let mut leader = encoder.encode_descriptor(
-            "leader",
-            "1 where this replica leads",
-            None,
-            MetricType::Gauge,
-        )?;
+        let mut leader = describe(&mut encoder, definition::LEADER)?;
         for controller in controllers.iter() {
             let labels = [("controller", controller.name)];
             let leads = i64::from(controller.leadership.check().is_ok());
             ConstGauge::new(leads).encode(leader.encode_family(&labels)?)?;
         }
-        let mut depth = encoder.encode_descriptor(
-            "queue_keys",
-            "Objects in the work queue: due, due later, running; failing ones are counted there as well",
-            None,
-            MetricType::Gauge,
-        )?;
+        let mut depth = describe(&mut encoder, definition::QUEUE_KEYS)?;
         for controller in controllers.iter() {
             let stats = controller.queue.stats();
             let states = [
@@ -244,8 +236,7 @@ impl Collector for Metrics {
                 ConstGauge::new(keys).encode(depth.encode_family(&labels)?)?;
             }
         }
-        let mut syncs =
-            encoder.encode_descriptor("syncs", "Syncs that ended", None, MetricType::Counter)?;
+        let mut syncs = describe(&mut encoder, definition::SYNCS)?;
         for controller in controllers.iter() {
             let counts = controller.queue.stats().counts;
             let results = [
@@ -258,18 +249,31 @@ impl Collector for Metrics {
                 ConstCounter::new(count).encode(syncs.encode_family(&labels)?)?;
             }
         }
-        let mut objects = encoder.encode_descriptor(
-            "pool_services",
-            "PoolServices by condition and its status",
-            None,
-            MetricType::Gauge,
-        )?;
+        let mut objects = describe(&mut encoder, definition::POOL_SERVICES)?;
         for ((condition, status), count) in self.conditions() {
             let labels = [("condition", condition), ("status", status)];
             ConstGauge::new(count).encode(objects.encode_family(&labels)?)?;
         }
         Ok(())
     }
+}
+
+/// Registers a metric under its definition.
+fn show(registry: &mut Registry, definition: Definition, metric: impl registry::Metric) {
+    registry.register(definition.name, definition.help, metric);
+}
+
+/// Begins a metric that is asked for at each scrape.
+fn describe<'a>(
+    encoder: &'a mut DescriptorEncoder<'_>,
+    definition: Definition,
+) -> Result<MetricEncoder<'a>, fmt::Error> {
+    let kind = match definition.kind {
+        Kind::Counter => MetricType::Counter,
+        Kind::Gauge => MetricType::Gauge,
+        Kind::Histogram => MetricType::Histogram,
+    };
+    encoder.encode_descriptor(definition.name, definition.help, None, kind)
 }
 
 impl fmt::Debug for Metrics {
@@ -329,5 +333,70 @@ mod tests {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rule_10_4_every_metric_is_in_the_reference_with_the_labels_that_it_has() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let queue = WorkQueue::new(full_jitter(|| 1.0));
+        let other = WorkQueue::new(full_jitter(|| 1.0));
+        let leads = Leadership::sole_replica();
+        let mut index = Index::new("class");
+        index.apply_pool_service(crate::objects::PoolService::from(
+            &serde_json::from_value(serde_json::json!({
+                "apiVersion": "network.openyurt.io/v1alpha1", "kind": "PoolService",
+                "metadata": { "namespace": "shop", "name": "web-np" },
+                "spec": {},
+                "status": { "conditions": [{
+                    "type": "Ready", "status": "True", "reason": "AsExpected", "message": "",
+                    "lastTransitionTime": "2026-11-23T04:00:00Z",
+                }] },
+            }))
+            .unwrap(),
+        ));
+        metrics.watch(
+            Arc::new(Mutex::new(index)),
+            [
+                ("elb", true, &queue, &leads),
+                ("fan-out", true, &other, &leads),
+            ],
+        );
+        metrics.stage("elb", "look", async {}).await;
+        let action = "DescribeVSwitches".to_owned();
+        let inner = &metrics.0;
+        let request = Request {
+            action: action.clone(),
+            result: "ok",
+        };
+        inner.requests.get_or_create(&request).inc();
+        let of_action = Action { action };
+        let duration = inner.request_duration.get_or_create(&of_action);
+        duration.observe(1.0);
+        let wait = inner.rate_limit_wait.get_or_create(&of_action);
+        wait.inc_by(1.0);
+        let text = scrape(&registry);
+        let typed = text.lines().filter(|line| line.starts_with("# TYPE "));
+        assert_eq!(typed.count(), DEFINITIONS.len(), "{text}");
+        for definition in DEFINITIONS {
+            let kind = definition.kind.as_str();
+            let line = format!("# TYPE ecm_{} {kind}", definition.name);
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+            let name = match definition.kind {
+                Kind::Histogram => format!("{}_count", definition.full_name()),
+                _ => definition.full_name(),
+            };
+            let sample = text.lines().find(|l| {
+                let rest = l.strip_prefix(&name);
+                rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+            });
+            let sample = sample.unwrap_or_else(|| panic!("no {name} in\n{text}"));
+            let labels = sample.split_once('{').and_then(|(_, l)| l.split_once('}'));
+            let labels = labels.map_or("", |(labels, _)| labels).split(',');
+            let labels: Vec<&str> = labels
+                .filter_map(|label| Some(label.split_once('=')?.0))
+                .collect();
+            assert_eq!(labels, definition.labels, "{sample}");
+        }
     }
 }
