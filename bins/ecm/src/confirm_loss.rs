@@ -16,15 +16,21 @@ use ecm_reconciler::index::Index;
 use ecm_reconciler::losses;
 use ecm_reconciler::region::Regions;
 use ens_openapi::client::Deadlines;
-use poolservice_api::keys;
+use poolservice_api::{Reason, keys};
 use tokio::time::Instant;
 
 use crate::connect::{CloudArgs, ClusterArgs};
 use crate::table;
 use crate::ui::{BOLD, DIM, styled};
 
+const EXAMPLES: &str = "\
+Examples:
+  ecm confirm-loss               what is missing in each region
+  ecm confirm-loss cn-hefei      what is missing there is really gone";
+
 /// Flags of `ecm confirm-loss`.
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The regions whose load balancers are really gone. Without one: shows what is missing, and confirms nothing.
     regions: Vec<String>,
@@ -42,6 +48,8 @@ struct Missing {
     gone: BTreeMap<String, String>,
     /// Whether they are too many to be believed.
     is_held: bool,
+    /// Whether a controller has noticed: only what it noticed before can be confirmed.
+    is_noticed: bool,
 }
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
@@ -81,9 +89,14 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             .with_context(|| format!("confirming the loss in region {region}"))?;
         println!(
             "Region {region}: {count} missing load balancers are confirmed to be gone, as of {now}. \
-             They are made again, or let go, at the next look.\nThat counts for what was missing \
-             before then; a later loss of too many has to be confirmed anew."
+             They are made again, or let go, at the next look.\nThat counts for what the \
+             controller had noticed before then; a later loss of too many has to be confirmed anew."
         );
+        if missing.is_some_and(|missing| missing.is_held && !missing.is_noticed) {
+            println!(
+                "No PoolService shows MassLoss yet: should one do so later, say this again then."
+            );
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -104,11 +117,16 @@ async fn look(regions: &Regions, region: &str, index: &Index, now: i64) -> Resul
             .contains(&id)
             .then(|| (id, ps.snapshot.key.to_string()))
     });
+    let is_noticed = index.pool_services().any(|ps| {
+        let mut conditions = ps.status.conditions.iter().flatten();
+        conditions.any(|condition| condition.reason == Reason::MassLoss.as_str())
+    });
     Ok(Missing {
         region: region.to_owned(),
         recorded: recorded.len(),
         gone: gone.collect(),
         is_held: losses.held_since().is_some(),
+        is_noticed,
     })
 }
 

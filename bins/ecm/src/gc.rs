@@ -25,8 +25,15 @@ use crate::run::deadlines;
 use crate::table;
 use crate::ui::{DIM, GOOD, styled};
 
+const EXAMPLES: &str = "\
+Examples:
+  ecm gc                                   what no ledger has, with what shows whose it is
+  ecm gc --delete eip-... lb-...           releases these, while no controller works
+  ecm gc --delete lb-... --i-own-these     also what has only its name";
+
 /// Flags of `ecm gc`.
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Only this region; may be repeated. Default: the regions that node pools name and ledgers record.
     #[arg(long = "region", value_name = "REGION")]

@@ -89,6 +89,32 @@ async fn plan_of_what_the_controllers_have_done_is_empty_and_of_a_change_it_is_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn plan_of_a_deletion_shows_what_is_released_and_releases_nothing() {
+    let world = World::start(29).await;
+    world.serve(&json!({})).await;
+    let before = world.cloud_writes();
+    let params = kube::api::DeleteParams::default();
+    world.services().delete("cube-svc", &params).await.unwrap();
+    let plan = world.run(&["plan"]).await;
+    let text = plan.out();
+    assert_eq!(text.matches("- PoolService").count(), 2, "{text}");
+    assert_eq!(text.matches("unbound").count(), 2, "{text}");
+    assert_eq!(
+        text.matches("released: its address goes").count(),
+        2,
+        "{text}"
+    );
+    assert_eq!(
+        text.matches("released, with its listeners").count(),
+        2,
+        "{text}"
+    );
+    assert_eq!(text.matches("= let go").count(), 2, "{text}");
+    assert_eq!(world.cloud_writes(), before);
+    assert_eq!(world.pool_services().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rule_3_5_a_dry_run_logs_what_would_be_done_and_writes_nothing() {
     let world = World::start(23).await;
     world.apply_guide(&json!({}));
@@ -307,7 +333,7 @@ async fn rule_8_6_confirm_loss_shows_what_is_missing_and_confirms_by_an_annotati
 #[tokio::test]
 async fn a_manifest_that_is_wrong_is_named_with_file_and_document() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let text = "apiVersion: v1\nkind: Node\nmetadata: {name: n}\n---\nkind: X\n";
+    let text = "apiVersion: v1\nkind: Node\nmetadata: {name: one}\n---\nkind: X\n";
     std::fs::write(file.path(), text).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_ecm"))
         .args(["plan", "-f"])

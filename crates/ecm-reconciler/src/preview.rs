@@ -36,8 +36,9 @@ use crate::report;
 /// How many plans may follow one another. A load balancer with hundreds of ports takes about ten.
 const PLANS: usize = 64;
 
-/// How long a load balancer's listeners and backends are taken as they were read before.
-const DETAIL: Duration = Duration::from_secs(30 * 60);
+/// How long a load balancer's listeners and backends are taken as they were read before: not for
+/// long, since whoever changes them does not tell us. Longer where there are many.
+const DETAIL: Duration = Duration::from_secs(60);
 
 /// Looks ahead.
 pub struct Preview {
@@ -176,7 +177,10 @@ impl Preview {
         let fresh = Freshness {
             lists: now.checked_sub(lists_age).unwrap_or(now),
             by_name: now.checked_sub(lists_age).unwrap_or(now),
-            detail: DETAIL,
+            detail: self
+                .regions
+                .as_ref()
+                .map_or(DETAIL, |regions| regions.whole_read_interval(DETAIL)),
         };
         let mut services = Vec::new();
         if let Some(config) = fan_out {

@@ -98,7 +98,7 @@ impl Objects {
         let name = value.pointer("/metadata/name").and_then(Value::as_str);
         let what = format!("{kind} {}", name.unwrap_or("without a name"));
         if name.is_none_or(str::is_empty) {
-            bail!("{what}: metadata.name is missing");
+            bail!("{what}: metadata.name is missing, or is no text");
         }
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
         match (group, kind.as_str()) {
@@ -240,7 +240,7 @@ mod tests {
     fn a_stream_may_hold_comments_markers_lists_and_kinds_that_nobody_looks_at() {
         let text = "# a comment\n---\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n\
                     --- # the next\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  \
-                    kind: Node\n  metadata: {name: n}\n- apiVersion: apps/v1\n  kind: DaemonSet\n  \
+                    kind: Node\n  metadata: {name: one}\n- apiVersion: apps/v1\n  kind: DaemonSet\n  \
                     metadata: {name: d}\n---\n";
         let objects = take(text).unwrap();
         assert_eq!((objects.services.len(), objects.nodes.len()), (1, 1));
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_the_number_of_its_document() {
         let told = |text: &str| format!("{:#}", take(text).unwrap_err());
-        let good = "apiVersion: v1\nkind: Node\nmetadata: {name: n}\n";
+        let good = "apiVersion: v1\nkind: Node\nmetadata: {name: one}\n";
         let no_kind = told(&format!("{good}---\nmetadata: {{name: x}}\n"));
         assert!(
             no_kind.starts_with("document 2: no object of Kubernetes"),

@@ -29,8 +29,16 @@ use crate::ui::{DIM, styled};
 /// The exit code that says that something would be done.
 const SOMETHING_TO_DO: u8 = 2;
 
+const EXAMPLES: &str = "\
+Examples:
+  ecm plan                                    the whole cluster
+  ecm plan -n shop web --output json          one Service, for programs
+  ecm plan -f service.yaml -f pools.yaml      before it is applied, against an empty cloud
+  ecm plan --detailed-exitcode || echo drift  2: something would be done";
+
 /// Flags of `ecm plan`.
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Only this Service.
     service: Option<String>,

@@ -18,8 +18,15 @@ use ens_openapi::client::Deadlines;
 use crate::connect::{CloudArgs, ClusterArgs};
 use crate::plan::Output;
 
+const EXAMPLES: &str = "\
+Examples:
+  ecm status                   the namespace of the context
+  ecm status -A --cloud        everything, with the states of the cloud
+  ecm status web -o json       one Service, for programs";
+
 /// Flags of `ecm status`.
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Only this Service.
     service: Option<String>,
