@@ -33,6 +33,7 @@ fn main() {
     let mut bench = Bench {
         cloud: cloud(),
         group: &mut group,
+        now: NOW,
         slowest: Duration::ZERO,
     };
     reads(&mut bench);
@@ -51,6 +52,7 @@ fn main() {
 struct Bench<'a, 'c> {
     cloud: Cloud,
     group: &'a mut BenchmarkGroup<'c, WallTime>,
+    now: Timestamp,
     slowest: Duration,
 }
 
@@ -60,13 +62,13 @@ impl Bench<'_, '_> {
         let requests: Vec<Request> = (0..LOAD_BALANCERS)
             .map(|turn| request(action, params(turn * 7919 % LOAD_BALANCERS)))
             .collect();
-        let cloud = &mut self.cloud;
+        let (cloud, now) = (&mut self.cloud, self.now);
         let mut turn = requests.iter().cycle();
         self.group.bench_function(action, |bencher| {
-            bencher.iter(|| turn.next().map(|request| ok(cloud, request)));
+            bencher.iter(|| turn.next().map(|request| ok(cloud, request, now)));
         });
         let mut turn = requests.chunks(CALLS).cycle();
-        let rounds = (0..ROUNDS).map(|_| round(cloud, turn.next().unwrap_or_default()).0);
+        let rounds = (0..ROUNDS).map(|_| round(cloud, turn.next().unwrap_or_default(), now).0);
         let best = rounds.min().unwrap_or_default();
         self.note(action, best);
     }
@@ -78,11 +80,11 @@ impl Bench<'_, '_> {
 }
 
 /// The time of one call, of many in turn, and the ids of what they made.
-fn round(cloud: &mut Cloud, requests: &[Request]) -> (Duration, Vec<String>) {
+fn round(cloud: &mut Cloud, requests: &[Request], now: Timestamp) -> (Duration, Vec<String>) {
     let mut ids = Vec::with_capacity(requests.len());
     let began = Instant::now();
     for request in requests {
-        let body = black_box(ok(cloud, request));
+        let body = black_box(ok(cloud, request, now));
         let id = body.get("LoadBalancerId").or(body.get("AllocationId"));
         ids.extend(id.and_then(|id| id.as_str()).map(str::to_owned));
     }
@@ -131,12 +133,15 @@ fn purchases(bench: &mut Bench<'_, '_>) {
     ];
     let mut best = [Duration::MAX; ACTIONS.len()];
     for number in 0..ROUNDS {
+        // A round a minute: tokens are forgotten after ten.
+        bench.now = bench.now.after(Duration::from_secs(60));
+        let now = bench.now;
         let names: Vec<String> = (0..CALLS).map(|n| format!("bought-{number}-{n}")).collect();
         let cloud = &mut bench.cloud;
         let mut run = |step: usize, params: &dyn Fn(usize) -> Vec<(String, String)>| {
             let action = ACTIONS[step];
             let requests: Vec<Request> = (0..CALLS).map(|n| request(action, params(n))).collect();
-            let (each, ids) = round(cloud, &requests);
+            let (each, ids) = round(cloud, &requests, now);
             best[step] = best[step].min(each);
             ids
         };
@@ -204,9 +209,10 @@ fn cloud() -> Cloud {
         ok(
             &mut cloud,
             &request("CreateLoadBalancerTCPListener", listener),
+            NOW,
         );
         let servers = own(number, &[("BackendServers", r#"[{"ServerId":"i-1"}]"#)]);
-        ok(&mut cloud, &request("AddBackendServers", servers));
+        ok(&mut cloud, &request("AddBackendServers", servers), NOW);
     }
     cloud
 }
@@ -240,8 +246,8 @@ fn request(action: &str, params: Vec<(String, String)>) -> Request {
     }
 }
 
-fn ok(cloud: &mut Cloud, request: &Request) -> serde_json::Value {
-    let response = cloud.handle(request, NOW).response;
+fn ok(cloud: &mut Cloud, request: &Request, now: Timestamp) -> serde_json::Value {
+    let response = cloud.handle(request, now).response;
     assert_eq!(response.status, 200, "{}", response.body);
     response.body
 }

@@ -2,6 +2,8 @@
 //!
 //! The types are those of k8s-openapi, which are generated from the API's own description.
 
+use std::fmt;
+
 use k8s_openapi::api::{apps, coordination, core, discovery, policy, rbac};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
 use serde::{Deserialize, Serialize};
@@ -28,7 +30,7 @@ pub(crate) fn normalise(resource: &Resource, object: &mut Value) -> Result<Vec<S
         ))
     })?;
     let mut unknown = Vec::new();
-    keep(object, known, "", &mut unknown);
+    keep(object, known, &Place::Root, &mut unknown);
     Ok(unknown)
 }
 
@@ -69,25 +71,25 @@ where
 
 /// Takes over what the type knows. Nulls go silently, and required fields that are missing are not made up: their absence
 /// is for validation to see.
-fn keep(value: &mut Value, known: Value, path: &str, unknown: &mut Vec<String>) {
+fn keep(value: &mut Value, known: Value, place: &Place<'_>, unknown: &mut Vec<String>) {
     match (&mut *value, known) {
         (Value::Object(map), Value::Object(mut known)) => {
             map.retain(|key, child| {
                 let is_kept = known.contains_key(key);
                 if !is_kept && !child.is_null() {
-                    unknown.push(join(path, key));
+                    unknown.push(Place::Field(place, key).to_string());
                 }
                 is_kept
             });
             for (key, child) in map {
                 if let Some(known) = known.remove(key) {
-                    keep(child, known, &join(path, key), unknown);
+                    keep(child, known, &Place::Field(place, key), unknown);
                 }
             }
         }
         (Value::Array(items), Value::Array(known)) => {
             for (i, (item, known)) in items.iter_mut().zip(known).enumerate() {
-                keep(item, known, &format!("{path}[{i}]"), unknown);
+                keep(item, known, &Place::Item(place, i), unknown);
             }
         }
         // Times come back in the precision that they are stored in.
@@ -95,11 +97,21 @@ fn keep(value: &mut Value, known: Value, path: &str, unknown: &mut Vec<String>) 
     }
 }
 
-fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
+/// Where in an object: a path that becomes text only where somebody is told of it.
+enum Place<'a> {
+    Root,
+    Field(&'a Place<'a>, &'a str),
+    Item(&'a Place<'a>, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Field(Self::Root, name) => f.write_str(name),
+            Self::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Item(parent, index) => write!(f, "{parent}[{index}]"),
+        }
     }
 }
 

@@ -17,9 +17,15 @@ pub(super) fn write(page: &mut String, journal: &Journal, now: Timestamp) -> fmt
         return Ok(());
     }
     page.push_str("<table><tr><th>When<th>Action<th>Result<th>Parameters");
-    let last = journal.calls.iter().rev().take(ROWS);
-    for call in last {
-        write_call(page, call, now)?;
+    let mut calls = journal.calls.iter().rev().peekable();
+    for _ in 0..ROWS {
+        let Some(last) = calls.next() else { break };
+        let mut times = 1;
+        // Somebody who waits asks the same again and again.
+        while calls.next_if(|call| repeats(call, last)).is_some() {
+            times += 1;
+        }
+        write_call(page, last, times, now)?;
     }
     page.push_str("</table>");
     Ok(())
@@ -54,14 +60,24 @@ fn write_harm(page: &mut String, journal: &Journal, now: Timestamp) -> fmt::Resu
     Ok(())
 }
 
-fn write_call(page: &mut String, call: &Call, now: Timestamp) -> fmt::Result {
+fn repeats(call: &Call, other: &Call) -> bool {
+    (&call.account, &call.action, &call.params) == (&other.account, &other.action, &other.params)
+        && (&call.code, call.delivered) == (&other.code, other.delivered)
+}
+
+fn write_call(page: &mut String, call: &Call, times: usize, now: Timestamp) -> fmt::Result {
     let (class, result) = match &call.code {
         None => ("good", "OK"),
         Some(code) => ("bad", code.as_str()),
     };
+    let more = if times > 1 {
+        format!(" and {} before", times - 1)
+    } else {
+        String::new()
+    };
     write!(
         page,
-        "<tr><td>{}<td>{}<td><span class=\"{class}\">{}</span>{}<td>",
+        "<tr><td>{}{more}<td>{}<td><span class=\"{class}\">{}</span>{}<td>",
         ago(now, call.at),
         escape(&call.action),
         escape(result),

@@ -84,6 +84,20 @@ fn the_last_call_comes_first_with_its_age_and_its_code() {
 }
 
 #[test]
+fn calls_that_only_repeat_are_one_row() {
+    let mut cloud = cloud();
+    call(&mut cloud, "DescribeEnsRegions", &[]);
+    for _ in 0..9 {
+        let one = [("LoadBalancerId", "lb-heifei")];
+        call(&mut cloud, "DescribeLoadBalancerAttribute", &one);
+    }
+    let page = shown(&cloud, NOW);
+    let wanted = "0 s ago and 8 before DescribeLoadBalancerAttribute";
+    assert!(page.contains(wanted), "{page}");
+    assert!(page.ends_with("0 s ago DescribeEnsRegions OK"), "{page}");
+}
+
+#[test]
 fn an_eip_of_a_computing_instance_says_that_nothing_answers_on_it() {
     let mut cloud = cloud();
     call(

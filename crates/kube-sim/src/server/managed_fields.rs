@@ -47,29 +47,28 @@ pub(super) fn record_update(
     let lists = Lists::of(resource);
     let after = lists.fields_of(new);
     let before = old.map(|old| lists.fields_of(old)).unwrap_or_default();
-    let differs = |path: &Path| old.is_none_or(|old| lookup(old, path) != lookup(new, path));
-    let mut changed: FieldSet = after.iter().filter(|path| differs(path)).cloned().collect();
+    let removed: FieldSet = before.difference(&after).cloned().collect();
+    let mut changed = after;
+    if let Some(old) = old {
+        changed.retain(|path| lookup(old, path) != lookup(new, path));
+    }
     let made = containers(resource, old, &changed);
     changed.extend(made);
-    let removed: FieldSet = before.difference(&after).cloned().collect();
     let mut entries = Entry::read(new);
     let mine = |entry: &Entry| entry.is(manager, "Update", part);
     for entry in &mut entries {
-        let taken = if mine(entry) {
-            FieldSet::new()
-        } else {
-            changed.clone()
-        };
+        let is_mine = mine(entry);
         entry
             .fields
-            .retain(|path| !removed.contains(path) && !taken.contains(path));
+            .retain(|path| !removed.contains(path) && (is_mine || !changed.contains(path)));
     }
     if !changed.is_empty() {
-        if !entries.iter().any(mine) {
+        let index = entries.iter().position(mine).unwrap_or(entries.len());
+        if index == entries.len() {
             entries.push(Entry::new(resource, manager, "Update", part));
         }
-        for entry in entries.iter_mut().filter(|entry| mine(entry)) {
-            entry.fields.extend(changed.iter().cloned());
+        if let Some(entry) = entries.get_mut(index) {
+            entry.fields.extend(changed);
             entry.time = rfc3339(now);
         }
     }
@@ -79,19 +78,20 @@ pub(super) fn record_update(
 /// The maps and lists that came with the changed fields: they are the manager's as well. The structs that every object of
 /// a built-in kind has are nobody's.
 fn containers(resource: &Resource, old: Option<&Value>, changed: &FieldSet) -> FieldSet {
-    let is_struct = |path: &[String]| {
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let is_builtin = resource.custom.is_none();
-        match path.as_slice() {
-            ["f:metadata"] => true,
-            ["f:spec" | "f:status"] | ["f:status", "f:loadBalancer"] => is_builtin,
-            _ => false,
-        }
+    let is_builtin = resource.custom.is_none();
+    let is_struct = |path: &[String]| match path {
+        [first] if first == "f:metadata" => true,
+        [first] => is_builtin && matches!(first.as_str(), "f:spec" | "f:status"),
+        [first, second] => is_builtin && first == "f:status" && second == "f:loadBalancer",
+        _ => false,
     };
     let is_new = |path: &[String]| old.is_none_or(|old| lookup(old, path).is_none());
-    changed
+    let above: BTreeSet<&[String]> = changed
         .iter()
         .flat_map(|path| (1..path.len()).filter_map(|n| path.get(..n)))
+        .collect();
+    above
+        .into_iter()
         .filter(|path| !is_struct(path) && is_new(path))
         .map(<[String]>::to_vec)
         .collect()
@@ -254,20 +254,25 @@ impl Entry {
             .into_iter()
             .filter(|entry| !entry.fields.is_empty())
             .map(|entry| {
-                let mut value = json!({
-                    "manager": entry.manager, "operation": entry.operation, "apiVersion": entry.api_version,
-                    "fieldsType": "FieldsV1", "fieldsV1": write_fields(&entry.fields),
-                });
+                // Moved in, where json! would copy: this is done at every write.
+                let fields = write_fields(&entry.fields);
+                let mut value = Map::from_iter([
+                    ("manager".to_owned(), Value::String(entry.manager)),
+                    ("operation".to_owned(), Value::String(entry.operation)),
+                    ("apiVersion".to_owned(), Value::String(entry.api_version)),
+                    ("fieldsType".to_owned(), json!("FieldsV1")),
+                    ("fieldsV1".to_owned(), fields),
+                ]);
                 if !entry.time.is_empty() {
-                    value["time"] = json!(entry.time);
+                    value.insert("time".to_owned(), Value::String(entry.time));
                 }
                 if !entry.subresource.is_empty() {
-                    value["subresource"] = json!(entry.subresource);
+                    value.insert("subresource".to_owned(), Value::String(entry.subresource));
                 }
-                value
+                Value::Object(value)
             })
             .collect();
-        let value = (!entries.is_empty()).then(|| json!(entries));
+        let value = (!entries.is_empty()).then_some(Value::Array(entries));
         object::put(object::metadata_mut(object), "managedFields", value);
     }
 }
@@ -293,16 +298,15 @@ fn read_fields(tree: &Value, path: &mut Path, fields: &mut FieldSet) {
 
 fn write_fields(fields: &FieldSet) -> Value {
     let mut root = json!({});
-    for path in fields {
+    let mut paths = fields.iter().peekable();
+    while let Some(path) = paths.next() {
         let node = path.iter().fold(&mut root, |node, name| {
             as_map(node)
                 .entry(name.clone())
                 .or_insert_with(|| json!({}))
         });
-        let has_children = fields
-            .iter()
-            .any(|other| other.len() > path.len() && other.starts_with(path));
-        if has_children {
+        // What lies below a path comes right after it.
+        if paths.peek().is_some_and(|next| next.starts_with(path)) {
             as_map(node).insert(".".to_owned(), json!({}));
         }
     }

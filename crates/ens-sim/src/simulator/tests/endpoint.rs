@@ -92,3 +92,31 @@ fn no_bytes_on_the_wire_stop_the_endpoint() {
         simulator.shutdown().await;
     });
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_answer_comes_when_its_delay_is_over_and_its_effect_at_once() {
+    let delay = Duration::from_secs(40);
+    let faults = FaultPlan::default()
+        .at("CreateEipInstance", 1, Fault::Delay(delay))
+        .at("CreateEipInstance", 2, Fault::LoseRequest);
+    let builder = Simulator::builder().latency(Latency::instant());
+    let simulator = start_with(builder.faults(faults)).await;
+    let create = [
+        ("EnsRegionId", "cn-hefei"),
+        ("InstanceChargeType", "PostPaid"),
+        ("InternetChargeType", "95BandwidthByMonth"),
+    ];
+    let began = tokio::time::Instant::now();
+    ok(&simulator, "CreateEipInstance", &create).await;
+    assert!(began.elapsed() >= delay, "{:?}", began.elapsed());
+    let bought = simulator.journal().purchases;
+    let waited = simulator.shared.now().since(bought[0].created_at);
+    assert!(waited >= delay, "the EIP was bought {waited:?} ago");
+    assert!(
+        call(&simulator, "CreateEipInstance", &create)
+            .await
+            .is_err()
+    );
+    assert_eq!(simulator.journal().purchases.len(), 1, "it never arrived");
+    simulator.shutdown().await;
+}

@@ -197,3 +197,47 @@ fn udp_datagrams_reach_a_server_and_its_answers_come_back() {
         simulator.shutdown().await;
     });
 }
+
+/// The node that answers a client of that address.
+async fn node_for(source: Ipv4Addr, front: SocketAddr) -> String {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    let mut stream = socket.connect(front).await.unwrap();
+    stream.write_all(b"hello").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.replace(":hello", "")
+}
+
+#[test]
+fn the_address_that_a_client_really_has_decides_hashing_and_persistence() {
+    run(async {
+        let simulator = start(Latency::instant()).await;
+        let (one, two) = (Ipv4Addr::new(127, 0, 87, 1), Ipv4Addr::new(127, 0, 87, 2));
+        let (port, _one) = node(&simulator, "i-heifei-1", one).await;
+        let (other, _two) = node(&simulator, "i-heifei-2", two).await;
+        attach(
+            &simulator,
+            &format!(r#"[{{"ServerId":"i-heifei-1"}},{{"ServerId":"i-heifei-2","Port":{other}}}]"#),
+        )
+        .await;
+        let sources = || (1..=8).map(|n| Ipv4Addr::new(127, 0, 88, n));
+        let hashing = listen(&simulator, 8001, port, &[("Scheduler", "sch")]).await;
+        let persistence = [("Scheduler", "rr"), ("PersistenceTimeout", "3600")];
+        let sticky = listen(&simulator, 8002, port, &persistence).await;
+        for front in [hashing, sticky] {
+            let mut nodes = Vec::new();
+            for source in sources() {
+                let first = node_for(source, front).await;
+                for _ in 0..3 {
+                    assert_eq!(node_for(source, front).await, first, "{source} has moved");
+                }
+                nodes.push(first);
+            }
+            nodes.sort();
+            nodes.dedup();
+            assert_eq!(nodes, ["i-heifei-1", "i-heifei-2"], "one node takes all");
+        }
+        simulator.shutdown().await;
+    });
+}
