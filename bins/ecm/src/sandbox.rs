@@ -62,13 +62,27 @@ pub(crate) struct Running {
 impl Running {
     /// Starts everything. The controllers talk to both simulators over real connections.
     pub(crate) async fn start(latency: Latency) -> Result<Self> {
-        let sandbox = Sandbox::start(latency.into(), 1)
+        let sandbox = Sandbox::start(latency.into(), 1).await;
+        Self::with(sandbox.context("starting the sandbox")?).await
+    }
+
+    /// Starts the cloud and the controllers; the cluster is a real control plane without nodes.
+    pub(crate) async fn start_on(kubeconfig: &Path, latency: Latency) -> Result<Self> {
+        let text = std::fs::read_to_string(kubeconfig)
+            .with_context(|| format!("reading kubeconfig {}", kubeconfig.display()))?;
+        let sandbox = Sandbox::start_on(&text, latency.into(), 1).await;
+        Self::with(sandbox.context("starting the sandbox")?).await
+    }
+
+    async fn with(sandbox: Sandbox) -> Result<Self> {
+        let client = sandbox
+            .client()
             .await
-            .context("starting the sandbox")?;
+            .context("connecting to the cluster")?;
         let controllers = sandbox.run().await.context("starting the controllers")?;
         Ok(Self {
-            client: controllers.client.clone(),
             sandbox,
+            client,
             controllers,
         })
     }
@@ -114,7 +128,7 @@ impl KubeconfigFile {
 fn tell(running: &Running, kubeconfig: &Path) {
     println!("{}", styled(BOLD, "The sandbox is ready."));
     println!();
-    println!("cluster      http://{}", running.sandbox.server());
+    println!("cluster      {}", running.sandbox.server());
     println!(
         "cloud        {}  (a page for people, and the API)",
         running.sandbox.cloud.endpoint()

@@ -67,7 +67,7 @@ pub fn install(progress: impl FnMut(&str)) -> Result<Binaries, BuildError> {
 }
 
 /// Builds etcd, kube-apiserver and kube-controller-manager at the versions of the Go module beside this crate, unless
-/// the cache has them. It takes 10 to 20 minutes on two cores, and the downloads. Two processes that build at the same time
+/// the cache has them. It takes 14 minutes of processor time, and the downloads. Two processes that build at the same time
 /// wait for each other.
 ///
 /// # Errors

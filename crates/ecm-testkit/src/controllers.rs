@@ -6,14 +6,14 @@ use std::time::Duration;
 use ecm_reconciler::leader::Leadership;
 use ecm_reconciler::{Controllers, RunError, identity};
 use ens_openapi::{Credentials, StaticCredentials};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::Kubeconfig;
 use poolservice_api::keys;
 use thiserror::Error;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::Sandbox;
-use crate::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, CLUSTER_ID};
+use crate::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, CLUSTER_ID, ConnectError, connect};
 
 /// How long a pool that no longer matches keeps its load balancer in a sandbox: long enough to see
 /// that a slip can be put right, short enough to watch.
@@ -21,8 +21,6 @@ pub const UNMATCH_GRACE: Duration = Duration::from_secs(2);
 
 /// Controllers that talk to a sandbox over real connections.
 pub struct Running {
-    /// A client of the cluster.
-    pub client: kube::Client,
     stop: CancellationToken,
     task: JoinHandle<Result<(), RunError>>,
 }
@@ -30,12 +28,9 @@ pub struct Running {
 /// Why the controllers did not start, or how they ended.
 #[derive(Debug, Error)]
 pub enum RunningError {
-    /// The cluster's kubeconfig cannot be used.
-    #[error("reading the kubeconfig of the sandbox")]
-    Kubeconfig(#[from] kube::config::KubeconfigError),
     /// No client of the cluster.
     #[error("connecting to the sandbox's cluster")]
-    Cluster(#[from] kube::Error),
+    Cluster(#[from] ConnectError),
     /// No client of the cloud.
     #[error("connecting to the sandbox's cloud")]
     Cloud(#[from] ens_openapi::client::BuildError),
@@ -65,7 +60,7 @@ impl Sandbox {
     /// # Errors
     /// When a client cannot be made.
     pub async fn run_with(&self, credentials: Credentials) -> Result<Running, RunningError> {
-        let client = self.client().await?;
+        let client = connect(self.controllers.clone()).await?;
         let leadership = Leadership::sole_replica();
         let cloud = ens_openapi::Client::builder(StaticCredentials::new(credentials))
             .endpoint(self.cloud.endpoint())
@@ -78,31 +73,31 @@ impl Sandbox {
         )
         .await?;
         let stop = CancellationToken::new();
-        let controllers =
-            Controllers::builder(client.clone(), Arc::new(cloud), identity, leadership)
-                .unmatch_grace(UNMATCH_GRACE)
-                .run(stop.clone());
+        let controllers = Controllers::builder(client, Arc::new(cloud), identity, leadership)
+            .unmatch_grace(UNMATCH_GRACE)
+            .run(stop.clone());
         Ok(Running {
-            client,
             stop,
             task: tokio::spawn(controllers),
         })
     }
 
-    /// A client of the cluster over HTTP, without retries of its own.
+    /// An administrator's client of the cluster, without retries of its own.
     ///
     /// # Errors
     /// When the kubeconfig cannot be used.
-    pub async fn client(&self) -> Result<kube::Client, RunningError> {
-        let kubeconfig = Kubeconfig::from_yaml(self.kubeconfig())?;
-        let options = KubeConfigOptions::default();
-        let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?;
-        config.default_retry = false;
-        Ok(kube::Client::try_from(config)?)
+    pub async fn client(&self) -> Result<kube::Client, ConnectError> {
+        connect(Kubeconfig::from_yaml(self.kubeconfig())?).await
     }
 }
 
 impl Running {
+    /// Ends the controllers at once, in the middle of whatever they do.
+    #[cfg(feature = "harness")]
+    pub(crate) fn kill(self) {
+        self.task.abort();
+    }
+
     /// Stops the controllers and waits for what they are doing.
     ///
     /// # Errors

@@ -8,7 +8,11 @@
 #![forbid(unsafe_code)]
 
 pub mod controllers;
+mod furnish;
+mod mirror;
 mod node;
+mod node_pools;
+mod player;
 pub mod sandbox;
 
 #[cfg(feature = "harness")]
@@ -26,4 +30,4 @@ pub mod world;
 
 pub use controllers::{Running, RunningError};
 pub use node::{instance_of, ready};
-pub use sandbox::{Sandbox, SandboxError};
+pub use sandbox::{ConnectError, Sandbox, SandboxError};

@@ -1,17 +1,27 @@
-//! A simulated cluster and a simulated cloud that know each other's nodes, behind real sockets.
+//! A cluster and a simulated cloud that know each other's nodes, behind real sockets. The cluster is
+//! `kube-sim`, or a real control plane for which the nodes are played.
 //!
 //! It starts with what the user guide takes for granted: two node pools in two regions with two
 //! nodes each, not yet annotated or labelled, and one load balancer of the user's in each region.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use ens_sim::cloud::{Latency, World};
 use ens_sim::{InstanceAddressError, Simulator, StartError};
-use kube_sim::Cluster;
-use serde_json::{Value, json};
+use k8s_openapi::api::core::v1::Node;
+use kube::api::ListParams;
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Api, Client};
+use kube_sim::{Cluster, NodePorts};
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::node::{instance_of, node};
+use crate::furnish::{FurnishError, furnish, service_account};
+use crate::mirror::Mirror;
+use crate::node::instance_of;
+use crate::{node_pools, player};
 
 /// Id of the AccessKey that the simulated cloud knows.
 pub const ACCESS_KEY_ID: &str = "testid";
@@ -61,12 +71,17 @@ pub const POOLS: [Pool; 2] = [
 
 /// A running cluster and a running cloud.
 pub struct Sandbox {
-    /// The cluster.
-    pub cluster: Cluster,
     /// The cloud.
     pub cloud: Simulator,
+    /// None where the control plane is somebody else's.
+    cluster: Option<Cluster>,
+    /// What plays nodes, pods and pools, and the node ports.
+    tasks: TaskTracker,
+    stop: CancellationToken,
     kubeconfig: String,
-    server: SocketAddr,
+    /// What the controllers get: the rights of `deploy/install.yaml` and no more.
+    pub(crate) controllers: Kubeconfig,
+    server: String,
 }
 
 /// Why a sandbox did not start.
@@ -79,19 +94,22 @@ pub enum SandboxError {
     #[error("serving the simulated cluster")]
     Serve(#[from] kube_sim::ServeError),
     /// The node ports cannot be served.
-    #[error("starting the nodes of the simulated cluster")]
-    Nodes(#[from] kube_sim::NoAddressBlock),
-    /// A custom resource definition is not JSON; the types do not allow that.
-    #[error("encoding a custom resource definition")]
-    Encode(#[from] serde_json::Error),
-    /// The API server refused an object of the start.
-    #[error("{what} was refused: {message}")]
-    Apply {
-        /// Which.
-        what: String,
-        /// What the API server said.
-        message: String,
-    },
+    #[error("opening the node ports")]
+    NodePorts(#[from] kube_sim::NoAddressBlock),
+    /// No client of the cluster.
+    #[error("connecting to the cluster")]
+    Connect(#[from] ConnectError),
+    /// The cluster does not say which nodes it has.
+    #[error("listing the nodes of the cluster")]
+    Nodes(#[source] kube::Error),
+    /// The cluster has nodes: somebody uses it.
+    #[error(
+        "the cluster has nodes already; the sandbox plays its nodes itself and wants an empty control plane"
+    )]
+    NotEmpty,
+    /// An object of the start.
+    #[error(transparent)]
+    Furnish(#[from] FurnishError),
     /// The cloud does not take the address of a node.
     #[error("node {node}")]
     Node {
@@ -106,41 +124,91 @@ pub enum SandboxError {
     NodeAddress(String),
 }
 
+/// Why there is no client of a cluster.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// The kubeconfig cannot be used.
+    #[error("reading the kubeconfig")]
+    Kubeconfig(#[from] KubeconfigError),
+    /// A certificate or key in it cannot be used.
+    #[error("building a client")]
+    Client(#[from] kube::Error),
+}
+
 impl Sandbox {
     /// Starts both on free ports of loopback.
     ///
     /// # Errors
     /// When the system denies ports or loopback addresses.
     pub async fn start(latency: Latency, seed: u64) -> Result<Self, SandboxError> {
-        let cloud = Simulator::builder()
-            .credentials(ACCESS_KEY_ID, ACCESS_KEY_SECRET)
+        let cluster = Cluster::builder()
             .seed(seed)
-            .latency(latency)
-            .world(World::guide())
-            .start()
-            .await?;
-        let cluster = Cluster::builder().seed(seed).start();
-        let server = cluster.serve("127.0.0.1:0").await?;
-        furnish(&cluster)?;
-        cluster.play();
-        let node_ports = cluster.open_node_ports()?;
-        for node in POOLS.iter().flat_map(|pool| pool.nodes) {
-            let address = node_ports
-                .address(node)
-                .ok_or_else(|| SandboxError::NodeAddress(node.to_owned()))?;
-            cloud
-                .set_instance_address(&instance_of(node), address)
-                .map_err(|source| SandboxError::Node {
-                    node: node.to_owned(),
-                    source,
-                })?;
-        }
+            .enforce_rbac_for_tokens()
+            .start();
+        cluster.serve("127.0.0.1:0").await?;
         let kubeconfig = cluster.kubeconfig().unwrap_or_default();
+        let sandbox = Self::furnished(kubeconfig, latency, seed).await?;
+        cluster.play();
+        place_nodes(&sandbox.cloud, &cluster.open_node_ports()?)?;
         Ok(Self {
-            cluster,
+            cluster: Some(cluster),
+            ..sandbox
+        })
+    }
+
+    /// Furnishes a real control plane in which nothing is yet, and plays its nodes and pods.
+    ///
+    /// The controllers get a service account with the rights of `deploy/install.yaml`. What is made
+    /// in the cluster stays there.
+    ///
+    /// # Errors
+    /// A kubeconfig without the rights of an administrator, or a cluster that has nodes.
+    pub async fn start_on(
+        kubeconfig: &str,
+        latency: Latency,
+        seed: u64,
+    ) -> Result<Self, SandboxError> {
+        let client =
+            connect(Kubeconfig::from_yaml(kubeconfig).map_err(ConnectError::from)?).await?;
+        let nodes: Api<Node> = Api::all(client.clone());
+        let nodes = nodes.list(&ListParams::default().limit(1)).await;
+        if !nodes.map_err(SandboxError::Nodes)?.items.is_empty() {
+            return Err(SandboxError::NotEmpty);
+        }
+        let sandbox = Self::furnished(kubeconfig.to_owned(), latency, seed).await?;
+        let (tasks, stop) = (&sandbox.tasks, &sandbox.stop);
+        let mirror = Mirror::start(&client, tasks, stop);
+        let node_ports = NodePorts::open(Arc::new(mirror.clone()), tasks, stop.clone())?;
+        place_nodes(&sandbox.cloud, &node_ports)?;
+        tasks.spawn(player::run(client, mirror, stop.clone()));
+        Ok(sandbox)
+    }
+
+    /// A cloud, and a cluster with what stands there before a user comes.
+    async fn furnished(
+        kubeconfig: String,
+        latency: Latency,
+        seed: u64,
+    ) -> Result<Self, SandboxError> {
+        let cloud = start_cloud(latency, seed).await?;
+        let parsed = Kubeconfig::from_yaml(&kubeconfig).map_err(ConnectError::from)?;
+        let client = connect(parsed.clone()).await?;
+        furnish(&client).await?;
+        let server = parsed
+            .clusters
+            .iter()
+            .find_map(|named| named.cluster.as_ref()?.server.clone());
+        let controllers = service_account(&client, parsed).await?;
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        tasks.spawn(node_pools::run(client, stop.clone()));
+        Ok(Self {
             cloud,
+            cluster: None,
+            tasks,
+            stop,
             kubeconfig,
-            server,
+            controllers,
+            server: server.unwrap_or_default(),
         })
     }
 
@@ -149,9 +217,9 @@ impl Sandbox {
         &self.kubeconfig
     }
 
-    /// Where the API server listens.
-    pub fn server(&self) -> SocketAddr {
-        self.server
+    /// The URL of the API server.
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// Where an address of the cloud really accepts on a port: the same port, or port + 20000
@@ -162,45 +230,45 @@ impl Sandbox {
 
     /// Stops both and frees every port.
     pub async fn shutdown(self) {
-        self.cluster.shutdown().await;
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        if let Some(cluster) = self.cluster {
+            cluster.shutdown().await;
+        }
         self.cloud.shutdown().await;
     }
 }
 
-/// Namespaces, CRDs, pools and nodes.
-fn furnish(cluster: &Cluster) -> Result<(), SandboxError> {
-    let apply = |what: String, object: Value| {
-        cluster
-            .apply(object)
-            .map(|_| ())
-            .map_err(|status| SandboxError::Apply {
-                what,
-                message: status.to_string(),
-            })
-    };
-    for crd in [
-        poolservice_api::pool_service_crd(),
-        poolservice_api::node_pool_crd(),
-    ] {
-        let name = crd.metadata.name.clone().unwrap_or_default();
-        apply(format!("CRD {name}"), serde_json::to_value(&crd)?)?;
-    }
-    for pool in POOLS {
-        let body = json!({
-            "apiVersion": "apps.openyurt.io/v1beta2",
-            "kind": "NodePool",
-            "metadata": {
-                "name": pool.name,
-                // OpenYurt's defaulting webhook sets it.
-                "labels": { "nodepool.openyurt.io/type": "edge" },
-            },
-            "spec": { "type": "Edge" },
-            "status": { "readyNodeNum": 2, "unreadyNodeNum": 0, "nodes": pool.nodes },
-        });
-        apply(format!("NodePool {}", pool.name), body)?;
-        for name in pool.nodes {
-            apply(format!("Node {name}"), node(name, pool.name))?;
-        }
+/// A client without retries of its own: they repeat writes for minutes.
+pub(crate) async fn connect(kubeconfig: Kubeconfig) -> Result<Client, ConnectError> {
+    let options = KubeConfigOptions::default();
+    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    config.default_retry = false;
+    Ok(Client::try_from(config)?)
+}
+
+async fn start_cloud(latency: Latency, seed: u64) -> Result<Simulator, StartError> {
+    Simulator::builder()
+        .credentials(ACCESS_KEY_ID, ACCESS_KEY_SECRET)
+        .seed(seed)
+        .latency(latency)
+        .world(World::guide())
+        .start()
+        .await
+}
+
+/// Tells the cloud where the nodes are, which are its instances.
+fn place_nodes(cloud: &Simulator, node_ports: &NodePorts) -> Result<(), SandboxError> {
+    for node in POOLS.iter().flat_map(|pool| pool.nodes) {
+        let address = node_ports
+            .address(node)
+            .ok_or_else(|| SandboxError::NodeAddress(node.to_owned()))?;
+        let placed = cloud.set_instance_address(&instance_of(node), address);
+        placed.map_err(|source| SandboxError::Node {
+            node: node.to_owned(),
+            source,
+        })?;
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use ens_sim::cloud::{InstanceStatus, Protocol};
+use ens_sim::Timestamp;
+use ens_sim::cloud::{Cloud, InstanceStatus, Protocol};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::time::sleep;
@@ -15,6 +16,9 @@ use crate::trouble::{CloudTrouble, Trouble};
 use crate::world::{Config, World, WorldError};
 
 pub mod guide;
+mod live;
+
+pub use live::LiveError;
 
 /// How long things may take to settle. An ambiguous create alone may take 15 minutes
 /// (behaviour 5.5), and a refusal is looked at again after five (behaviour 11.1).
@@ -181,32 +185,39 @@ fn namespace_of(kind: &str) -> &'static str {
 }
 
 fn console(world: &World, act: &Console) {
+    let view = world.view();
+    let now = world.clock().cloud();
+    world.cloud(|cloud| act_on(cloud, &view.pool_services, act, now));
+}
+
+/// Does in the cloud what a person does in its console.
+fn act_on(cloud: &mut Cloud, pool_services: &[Value], act: &Console, now: Timestamp) {
     let id_of = |name: &str, record: &str| {
-        let view = world.view();
-        let ps = view
-            .pool_services
+        let ps = pool_services
             .iter()
             .find(|ps| ps["metadata"]["name"] == name)?;
         let ledger = ps["metadata"]["annotations"][poolservice_api::keys::LEDGER].as_str()?;
         let ledger: Value = serde_json::from_str(ledger).ok()?;
         Some(ledger[record]["id"].as_str()?.to_owned())
     };
-    let vanish = |id: Option<String>| {
-        if let Some(id) = id {
-            let now = world.clock().cloud();
-            world.cloud(|cloud| cloud.vanish(&id, now));
-        }
-    };
     match act {
-        Console::RemoveLoadBalancer(ps) => vanish(id_of(ps, "loadBalancer")),
-        Console::RemoveEip(ps) => vanish(id_of(ps, "eip")),
+        Console::RemoveLoadBalancer(ps) => {
+            if let Some(id) = id_of(ps, "loadBalancer") {
+                cloud.vanish(&id, now);
+            }
+        }
+        Console::RemoveEip(ps) => {
+            if let Some(id) = id_of(ps, "eip") {
+                cloud.vanish(&id, now);
+            }
+        }
         Console::SetInstance(node, runs) => {
             let status = if *runs {
                 InstanceStatus::Running
             } else {
                 InstanceStatus::Stopped
             };
-            world.cloud(|cloud| cloud.set_instance_status(&instance_of(node), status));
+            cloud.set_instance_status(&instance_of(node), status);
         }
     }
 }

@@ -1,17 +1,17 @@
-//! The user guide, and the mistakes that people make with it, against both simulators over real
-//! connections.
+//! The user guide, and the mistakes that people make with it, over real connections.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    dead_code,
-    reason = "helpers of tests fail by panicking, and not every test uses all of them"
+    reason = "tests fail by panicking"
 )]
 
+#[allow(dead_code, reason = "not every test uses all of it")]
 mod common;
 
 use common::{
-    CUBE_SVC, CUBE_SVC_SELF_MANAGED, LOAD_BALANCER_ID, World, has_eip, placement, pool_service,
+    CUBE_SVC, CUBE_SVC_SELF_MANAGED, LOAD_BALANCER_ID, World, has_eip, on_both_clusters, placement,
+    pool_service,
 };
 use ecm_testkit::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, POOLS};
 use ens_openapi::api::EnsApi as _;
@@ -20,12 +20,20 @@ use ens_openapi::{Client as EnsClient, Credentials, StaticCredentials};
 use ens_sim::cloud::{Fault, FaultPlan};
 use serde_json::json;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn option_a_makes_one_load_balancer_per_pool_and_leaves_nothing_behind() {
-    let world = World::start(11).await;
+on_both_clusters!(
+    option_a_makes_one_load_balancer_per_pool_and_leaves_nothing_behind,
+    option_b_waits_for_ids_then_serves_and_keeps_the_users_load_balancers,
+    a_wrong_key_is_named_and_the_right_one_goes_on_from_there,
+    a_misspelt_pool_annotation_is_named_and_the_other_pool_serves,
+    a_selector_that_does_not_parse_is_told_and_changes_nothing,
+    a_port_that_somebody_uses_on_a_users_load_balancer_is_named_and_left_alone,
+    rule_11_1_a_create_that_is_refused_for_good_is_told_and_not_hammered,
+);
+
+async fn option_a_makes_one_load_balancer_per_pool_and_leaves_nothing_behind(world: World) {
     let running = world.sandbox.run().await.unwrap();
     world.deploy_and_annotate().await;
-    world.apply(CUBE_SVC);
+    world.apply(CUBE_SVC).await;
 
     let addresses = world.addresses(2).await;
     assert_eq!(world.managed().len(), 4, "two load balancers and two EIPs");
@@ -63,12 +71,10 @@ async fn option_a_makes_one_load_balancer_per_pool_and_leaves_nothing_behind() {
     world.sandbox.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn option_b_waits_for_ids_then_serves_and_keeps_the_users_load_balancers() {
-    let world = World::start(12).await;
+async fn option_b_waits_for_ids_then_serves_and_keeps_the_users_load_balancers(world: World) {
     let running = world.sandbox.run().await.unwrap();
     world.deploy_and_annotate().await;
-    world.apply(CUBE_SVC_SELF_MANAGED);
+    world.apply(CUBE_SVC_SELF_MANAGED).await;
     for pool in &POOLS {
         world
             .reason(&pool_service(pool), "Ready", "WaitingForLoadBalancerId")
@@ -109,11 +115,9 @@ async fn option_b_waits_for_ids_then_serves_and_keeps_the_users_load_balancers()
     world.sandbox.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_key_is_named_and_the_right_one_goes_on_from_there() {
-    let world = World::start(13).await;
+async fn a_wrong_key_is_named_and_the_right_one_goes_on_from_there(world: World) {
     world.deploy_and_annotate().await;
-    world.apply(CUBE_SVC);
+    world.apply(CUBE_SVC).await;
     let wrong = Credentials::new("nobody", ACCESS_KEY_SECRET);
     let running = world.sandbox.run_with(wrong).await.unwrap();
     let message = world
@@ -132,9 +136,7 @@ async fn a_wrong_key_is_named_and_the_right_one_goes_on_from_there() {
     world.sandbox.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_misspelt_pool_annotation_is_named_and_the_other_pool_serves() {
-    let world = World::start(14).await;
+async fn a_misspelt_pool_annotation_is_named_and_the_other_pool_serves(world: World) {
     let running = world.sandbox.run().await.unwrap();
     world.deploy_and_annotate().await;
     let misspelt = json!({
@@ -142,7 +144,7 @@ async fn a_misspelt_pool_annotation_is_named_and_the_other_pool_serves() {
         "alibabacloud.com/ens-regoin-id": POOLS[0].region,
     });
     world.annotate_pool(&POOLS[0], misspelt).await;
-    world.apply(CUBE_SVC);
+    world.apply(CUBE_SVC).await;
     let message = world
         .reason(&pool_service(&POOLS[0]), "Accepted", "PlacementMissing")
         .await;
@@ -173,12 +175,10 @@ async fn a_misspelt_pool_annotation_is_named_and_the_other_pool_serves() {
     world.sandbox.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_selector_that_does_not_parse_is_told_and_changes_nothing() {
-    let world = World::start(15).await;
+async fn a_selector_that_does_not_parse_is_told_and_changes_nothing(world: World) {
     let running = world.sandbox.run().await.unwrap();
     world.deploy_and_annotate().await;
-    world.apply(CUBE_SVC);
+    world.apply(CUBE_SVC).await;
     let before = world.addresses(2).await;
     world
         .annotate_service(
@@ -194,9 +194,7 @@ async fn a_selector_that_does_not_parse_is_told_and_changes_nothing() {
     world.sandbox.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_port_that_somebody_uses_on_a_users_load_balancer_is_named_and_left_alone() {
-    let world = World::start(16).await;
+async fn a_port_that_somebody_uses_on_a_users_load_balancer_is_named_and_left_alone(world: World) {
     let users = EnsClient::builder(StaticCredentials::new(Credentials::new(
         ACCESS_KEY_ID,
         ACCESS_KEY_SECRET,
@@ -211,7 +209,7 @@ async fn a_port_that_somebody_uses_on_a_users_load_balancer_is_named_and_left_al
 
     let running = world.sandbox.run().await.unwrap();
     world.deploy_and_annotate().await;
-    world.apply(CUBE_SVC_SELF_MANAGED);
+    world.apply(CUBE_SVC_SELF_MANAGED).await;
     let ps = pool_service(&POOLS[0]);
     world.reason(&ps, "Ready", "WaitingForLoadBalancerId").await;
     world
@@ -235,9 +233,7 @@ async fn a_port_that_somebody_uses_on_a_users_load_balancer_is_named_and_left_al
     world.sandbox.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rule_11_1_a_create_that_is_refused_for_good_is_told_and_not_hammered() {
-    let world = World::start(17).await;
+async fn rule_11_1_a_create_that_is_refused_for_good_is_told_and_not_hammered(world: World) {
     let refused = (1..=100).fold(FaultPlan::default(), |plan, nth| {
         plan.at("CreateLoadBalancer", nth, Fault::no_permission())
     });
@@ -247,7 +243,7 @@ async fn rule_11_1_a_create_that_is_refused_for_good_is_told_and_not_hammered() 
         .with_cloud(|cloud| cloud.config_mut().faults = refused);
     let running = world.sandbox.run().await.unwrap();
     world.deploy_and_annotate().await;
-    world.apply(CUBE_SVC);
+    world.apply(CUBE_SVC).await;
     for pool in &POOLS {
         let message = world
             .reason(&pool_service(pool), "LoadBalancerReady", "AccessDenied")

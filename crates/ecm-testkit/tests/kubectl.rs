@@ -3,16 +3,18 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    dead_code,
-    reason = "helpers of tests fail by panicking, and not every test uses all of them"
+    reason = "tests fail by panicking"
 )]
 
+#[allow(dead_code, reason = "not every test uses all of it")]
 mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use common::{CUBE, CUBE_SVC, CUBE_SVC_SELF_MANAGED, LOAD_BALANCER_ID, World, pool_service};
+use common::{
+    CUBE, CUBE_SVC, CUBE_SVC_SELF_MANAGED, LOAD_BALANCER_ID, World, on_both_clusters, pool_service,
+};
 use ecm_testkit::sandbox::POOLS;
 use tokio::process::Command;
 
@@ -81,9 +83,9 @@ fn row<'a>(table: &'a str, name: &str) -> Vec<&'a str> {
         .unwrap_or_else(|| panic!("no row {name} in\n{table}"))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_commands_of_the_guide_work_as_written() {
-    let world = World::start(21).await;
+on_both_clusters!(the_commands_of_the_guide_work_as_written,);
+
+async fn the_commands_of_the_guide_work_as_written(world: World) {
     let Some(kubectl) = Kubectl::of(&world).await else {
         return;
     };

@@ -274,6 +274,12 @@ impl Simulator {
         result
     }
 
+    /// The time of the cloud.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
     /// What the account holds now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

@@ -1,7 +1,7 @@
 //! A cluster to embed: the API server with its faces and controllers, started and stopped as one.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -76,8 +76,16 @@ impl Builder {
     #[must_use]
     pub fn enforce_rbac(mut self, admin_token: impl Into<String>) -> Self {
         self.access = Access::Rbac {
-            admin_token: admin_token.into(),
+            admin_token: Some(admin_token.into()),
         };
+        self
+    }
+
+    /// Checks what a request with a token of a ServiceAccount asks for; one without a token may do everything. For people
+    /// with kubectl, which sends no token over plain HTTP (k8s.io/client-go, tools/clientcmd).
+    #[must_use]
+    pub fn enforce_rbac_for_tokens(mut self) -> Self {
+        self.access = Access::Rbac { admin_token: None };
         self
     }
 
@@ -245,7 +253,7 @@ impl Cluster {
     /// # Errors
     /// No block of loopback addresses is free, or the system has only 127.0.0.1.
     pub fn open_node_ports(&self) -> Result<NodePorts, NoAddressBlock> {
-        NodePorts::open(self.api.clone(), &self.tasks, self.stop.clone())
+        NodePorts::open(Arc::new(self.api.clone()), &self.tasks, self.stop.clone())
     }
 
     /// Stops everything and frees every port.

@@ -10,7 +10,7 @@
 //! - `x-kubernetes-validations` (CEL), `oneOf`, `anyOf`, `allOf` and `not` in a schema, and conversion webhooks: the
 //!   CustomResourceDefinition is refused.
 //! - Subresources other than `status`, a namespace's `finalize` and a ServiceAccount's `token`: 501.
-//! - Tokens and RBAC count only with [`Builder::enforce_rbac`]. Aggregated ClusterRoles and the rule that nobody grants
+//! - Tokens and RBAC count only with [`Builder::enforce_rbac`] and its sibling. Aggregated ClusterRoles and the rule that nobody grants
 //!   more than they have are not known, nor are admission webhooks.
 //! - Deployments are stored without anything that runs them.
 //! - Quantities, container probes, scheduling beyond node selectors and taints.
@@ -54,7 +54,7 @@ pub use clock::Clock;
 pub use cluster::{ApplyError, Builder, Cluster};
 pub use faults::{ConnectionReset, Fault, Faults};
 pub use http_face::ServeError;
-pub use node_ports::{NoAddressBlock, NodePorts};
+pub use node_ports::{ClusterObjects, NoAddressBlock, NodePorts};
 pub use resource::Resource;
 pub use server::{
     ApiServer, DeleteOptions, FieldValidation, List, ListOptions, Patch, Propagation, Target,

@@ -3,8 +3,8 @@
 //! Every node gets an address in a /24 of 127.128.0.0/10 that this process holds, so that two may run side by side.
 //! For each NodePort or LoadBalancer Service, a node listens on (its address, node port) where kube-proxy would let a
 //! connection through: with `externalTrafficPolicy: Local` only where a ready pod is on the node, with `Cluster`
-//! wherever there is a ready pod at all. Elsewhere the connection is refused. TCP only; `healthCheckNodePort` is not
-//! served.
+//! wherever there is a ready pod at all. Elsewhere the connection is refused. Over TCP a pod speaks HTTP; over UDP it
+//! answers each datagram with the same text. No SCTP; `healthCheckNodePort` is not served.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -16,7 +16,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch as latest;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,25 @@ pub struct NoAddressBlock {
     source: std::io::Error,
 }
 
+/// The Nodes, Services, EndpointSlices and Pods of a cluster.
+pub trait ClusterObjects: Send + Sync {
+    /// All objects of a kind, such as `"discovery.k8s.io", "endpointslices"`.
+    fn all(&self, group: &str, plural: &str) -> Vec<Arc<Value>>;
+
+    /// A number that grows with every change.
+    fn changes(&self) -> latest::Receiver<u64>;
+}
+
+impl ClusterObjects for ApiServer {
+    fn all(&self, group: &str, plural: &str) -> Vec<Arc<Value>> {
+        self.stored(group, plural)
+    }
+
+    fn changes(&self) -> latest::Receiver<u64> {
+        ApiServer::changes(self)
+    }
+}
+
 /// Running node ports.
 #[derive(Clone)]
 pub struct NodePorts {
@@ -51,7 +70,7 @@ pub struct NodePorts {
 }
 
 struct Shared {
-    api: ApiServer,
+    objects: Arc<dyn ClusterObjects>,
     network: [u8; 3],
     /// Held for as long as the block is used.
     _marker: std::net::TcpListener,
@@ -60,9 +79,16 @@ struct Shared {
     handled: latest::Sender<u64>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Protocol {
+    Tcp,
+    Udp,
+}
+
 /// What a listener is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Route {
+    protocol: Protocol,
     listen: SocketAddrV4,
     node: String,
     namespace: String,
@@ -71,14 +97,17 @@ struct Route {
 
 impl NodePorts {
     /// Takes a block of addresses and keeps listeners in step with the cluster until `stop`.
-    pub(crate) fn open(
-        api: ApiServer,
+    ///
+    /// # Errors
+    /// No block of loopback addresses is free, or the system has only 127.0.0.1.
+    pub fn open(
+        objects: Arc<dyn ClusterObjects>,
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Result<Self, NoAddressBlock> {
         let (network, marker) = free_block()?;
         let shared = Shared {
-            api,
+            objects,
             network,
             _marker: marker,
             hosts: Mutex::default(),
@@ -111,14 +140,14 @@ impl NodePorts {
 
     /// Waits until the listeners are in step with everything that is in the cluster now.
     pub async fn caught_up(&self) {
-        let now = self.shared.api.revision();
+        let now = *self.shared.objects.changes().borrow();
         let mut handled = self.shared.handled.subscribe();
         // An error means that the node ports have been closed: there is nothing to wait for.
         drop(handled.wait_for(|revision| *revision >= now).await);
     }
 
     async fn run(self, tasks: TaskTracker, stop: CancellationToken) {
-        let mut changes = self.shared.api.changes();
+        let mut changes = self.shared.objects.changes();
         let mut open: BTreeMap<Route, (CancellationToken, JoinHandle<()>)> = BTreeMap::new();
         loop {
             let revision = *changes.borrow_and_update();
@@ -139,16 +168,9 @@ impl NodePorts {
                 if open.contains_key(&route) {
                     continue;
                 }
-                match TcpListener::bind(route.listen).await {
-                    Ok(listener) => {
-                        let token = stop.child_token();
-                        let task = tasks.spawn(self.clone().accept(
-                            listener,
-                            route.clone(),
-                            tasks.clone(),
-                            token.clone(),
-                            stop.clone(),
-                        ));
+                let token = stop.child_token();
+                match self.listen(&route, &tasks, token.clone(), &stop).await {
+                    Ok(task) => {
                         open.insert(route, (token, task));
                     }
                     // Tried again at the next change.
@@ -165,17 +187,39 @@ impl NodePorts {
         }
     }
 
+    /// Opens a node port, until `closed`. Connections that are established last until `stop`.
+    async fn listen(
+        &self,
+        route: &Route,
+        tasks: &TaskTracker,
+        closed: CancellationToken,
+        stop: &CancellationToken,
+    ) -> std::io::Result<JoinHandle<()>> {
+        let (ports, route) = (self.clone(), route.clone());
+        Ok(match route.protocol {
+            Protocol::Tcp => {
+                let listener = TcpListener::bind(route.listen).await?;
+                let accept = ports.accept(listener, route, tasks.clone(), closed, stop.clone());
+                tasks.spawn(accept)
+            }
+            Protocol::Udp => {
+                let socket = UdpSocket::bind(route.listen).await?;
+                tasks.spawn(ports.answer(socket, route, closed))
+            }
+        })
+    }
+
     /// Where connections would get through now.
     fn wanted(&self) -> BTreeSet<Route> {
-        let api = &self.shared.api;
-        let nodes: Vec<Arc<Value>> = api
-            .stored("", "nodes")
+        let objects = &self.shared.objects;
+        let nodes: Vec<Arc<Value>> = objects
+            .all("", "nodes")
             .into_iter()
             .filter(|n| !is_down(n))
             .collect();
         let mut routes = BTreeSet::new();
-        for service in api.stored("", "services") {
-            let ports: Vec<u16> = node_ports(&service).collect();
+        for service in objects.all("", "services") {
+            let ports: Vec<(Protocol, u16)> = node_ports(&service).collect();
             if ports.is_empty() {
                 continue;
             }
@@ -196,7 +240,8 @@ impl NodePorts {
                 let Some(address) = self.address(node).filter(|_| open) else {
                     continue;
                 };
-                routes.extend(ports.iter().map(|port| Route {
+                routes.extend(ports.iter().map(|(protocol, port)| Route {
+                    protocol: *protocol,
                     listen: SocketAddrV4::new(address, *port),
                     node: node.to_owned(),
                     namespace: namespace.to_owned(),
@@ -208,7 +253,10 @@ impl NodePorts {
     }
 
     fn ready_endpoints(&self, namespace: &str, service: &str) -> Vec<Endpoint> {
-        let slices = self.shared.api.stored("discovery.k8s.io", "endpointslices");
+        let slices = self
+            .shared
+            .objects
+            .all("discovery.k8s.io", "endpointslices");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         slices
             .iter()
@@ -246,15 +294,11 @@ impl NodePorts {
                     }
                 },
             };
-            let endpoints = self.ready_endpoints(&route.namespace, &route.service);
-            let local = endpoints.iter().find(|e| e.node == route.node);
             turn = turn.wrapping_add(1);
-            let elsewhere = || endpoints.get(turn.checked_rem(endpoints.len())?);
             // A connection that comes in just before its pod goes is closed without an answer.
-            let Some(endpoint) = local.or_else(elsewhere).cloned() else {
+            let Some(text) = self.reply(&route, turn) else {
                 continue;
             };
-            let text = self.greeting(&route.namespace, &endpoint);
             let stop = stop.clone();
             tasks.spawn(async move {
                 let answer =
@@ -275,9 +319,46 @@ impl NodePorts {
         }
     }
 
+    /// Answers datagrams; one that comes in just before its pod goes gets no answer.
+    async fn answer(self, socket: UdpSocket, route: Route, closed: CancellationToken) {
+        let mut datagram = [0; 2048];
+        let mut turn = 0_usize;
+        loop {
+            let peer = tokio::select! {
+                () = closed.cancelled() => return,
+                received = socket.recv_from(&mut datagram) => match received {
+                    Ok((_, peer)) => peer,
+                    // Such as a peer that is gone.
+                    Err(error) => {
+                        tracing::debug!(%error, "cannot receive a datagram");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    }
+                },
+            };
+            turn = turn.wrapping_add(1);
+            if let Some(text) = self.reply(&route, turn)
+                && let Err(error) = socket.send_to(text.as_bytes(), peer).await
+            {
+                tracing::debug!(%error, "cannot answer a datagram");
+            }
+        }
+    }
+
+    /// What is said at the `turn`th time: by a pod of this node, or else by each in its turn.
+    fn reply(&self, route: &Route, turn: usize) -> Option<String> {
+        let endpoints = self.ready_endpoints(&route.namespace, &route.service);
+        let local = endpoints
+            .iter()
+            .find(|endpoint| endpoint.node == route.node);
+        let elsewhere = || endpoints.get(turn.checked_rem(endpoints.len())?);
+        let endpoint = local.or_else(elsewhere)?;
+        Some(self.greeting(&route.namespace, endpoint))
+    }
+
     /// What the pod says: its container's name, its node, its name.
     fn greeting(&self, namespace: &str, endpoint: &Endpoint) -> String {
-        let pods = self.shared.api.stored("", "pods");
+        let pods = self.shared.objects.all("", "pods");
         let pod = pods
             .iter()
             .find(|p| object::namespace(p) == namespace && object::name(p) == endpoint.pod);
@@ -302,11 +383,16 @@ fn is_down(node: &Value) -> bool {
     items(&node["status"]["conditions"]).any(|c| c["type"] == "Ready" && c["status"] != "True")
 }
 
-fn node_ports(service: &Value) -> impl Iterator<Item = u16> {
-    items(&service["spec"]["ports"])
-        .filter(|port| port["protocol"] == "TCP")
-        .filter_map(|port| port["nodePort"].as_u64())
-        .filter_map(|port| u16::try_from(port).ok())
+fn node_ports(service: &Value) -> impl Iterator<Item = (Protocol, u16)> {
+    items(&service["spec"]["ports"]).filter_map(|port| {
+        let protocol = match port["protocol"].as_str() {
+            Some("TCP") => Protocol::Tcp,
+            Some("UDP") => Protocol::Udp,
+            _ => return None,
+        };
+        let number = port["nodePort"].as_u64()?;
+        Some((protocol, u16::try_from(number).ok()?))
+    })
 }
 
 fn free_block() -> Result<([u8; 3], std::net::TcpListener), NoAddressBlock> {

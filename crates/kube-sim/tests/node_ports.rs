@@ -11,7 +11,7 @@ use std::net::Ipv4Addr;
 use kube_sim::{Cluster, NodePorts, play};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 
 struct Fixture {
     cluster: Cluster,
@@ -137,4 +137,27 @@ async fn two_clusters_have_different_addresses() {
     let (one, two) = (start("Local").await, start("Local").await);
     assert_ne!(one.ports.address("heifei-1"), two.ports.address("heifei-1"));
     assert!(one.get("heifei-1").await.is_ok() && two.get("heifei-1").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_pod_answers_datagrams_too() {
+    let f = start("Local").await;
+    f.cluster
+        .apply(
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "dns"}, "spec": {
+            "type": "NodePort", "selector": {"app": "cube"},
+            "ports": [{"name": "udp", "protocol": "UDP", "port": 53, "nodePort": 30053},
+                {"name": "tcp", "protocol": "TCP", "port": 53, "nodePort": 30053}]}}),
+        )
+        .unwrap();
+    play::settle(f.cluster.api());
+    f.ports.caught_up().await;
+    let address = f.ports.address("heifei-1").unwrap();
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    socket.send_to(b"who?", (address, 30053)).await.unwrap();
+    let mut answer = [0; 200];
+    let length = socket.recv(&mut answer).await.unwrap();
+    let text = String::from_utf8_lossy(&answer[..length]);
+    assert!(text.starts_with("cube on node heifei-1"), "{text}");
+    assert!(get(address, 30053).await.is_ok());
 }

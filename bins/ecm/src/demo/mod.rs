@@ -1,13 +1,16 @@
-//! `ecm demo`: plays the user guide in a sandbox, step by step, and fails when a step fails.
+//! `ecm demo`: plays the user guide in a sandbox, step by step, and fails when a step fails. The cluster is simulated, or
+//! a real control plane.
 
 mod guide;
 mod kubectl;
 mod stage;
 
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anstream::println;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::sandbox::{Latency, Running};
@@ -23,6 +26,10 @@ pub(crate) struct Args {
     /// How long the simulated cloud takes: as long as the real one, or moments.
     #[arg(long, value_name = "HOW", default_value = "fast")]
     latency: Latency,
+    /// Play on a real control plane without nodes instead of a simulated cluster: a kubeconfig of its administrator.
+    /// Without a FILE: the one that KUBECONFIG names.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
+    kubeconfig: Option<OsString>,
     /// Stay up after the last step, with the Service still there, until Ctrl-C.
     #[arg(long)]
     keep: bool,
@@ -40,14 +47,16 @@ enum GuideOption {
 pub(crate) async fn run(args: Args) -> Result<()> {
     crate::run::log_to_stderr("error");
     let begun = now();
-    println!(
-        "{}",
-        styled(
-            BOLD,
-            "A cluster and a cloud, both simulated; the controllers and the traffic are real."
-        )
-    );
-    let running = Running::start(args.latency).await?;
+    let what = match args.kubeconfig {
+        Some(_) => "A real control plane, played nodes and a simulated cloud",
+        None => "A cluster and a cloud, both simulated",
+    };
+    let what = format!("{what}; the controllers and the traffic are real.");
+    println!("{}", styled(BOLD, what));
+    let running = match &args.kubeconfig {
+        Some(named) => Running::start_on(&kubeconfig(named)?, args.latency).await?,
+        None => Running::start(args.latency).await?,
+    };
     let played = play(&running, &args).await;
     let stopped = running.stop().await;
     played?;
@@ -59,6 +68,17 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         begun.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+/// The file that was named, else that of `KUBECONFIG`. The name is empty too where a shell put a variable in its place
+/// that it does not know.
+fn kubeconfig(named: &OsStr) -> Result<PathBuf> {
+    let is_set = |name: &OsString| !name.is_empty();
+    Some(named.to_owned())
+        .filter(is_set)
+        .or_else(|| std::env::var_os("KUBECONFIG").filter(is_set))
+        .map(PathBuf::from)
+        .context("--kubeconfig names no file, and KUBECONFIG is not set")
 }
 
 async fn play(running: &Running, args: &Args) -> Result<()> {

@@ -1,15 +1,22 @@
-//! What the tests of the guide share: its commands, and waiting for what they bring about.
+//! What the tests of the guide share: its commands, and waiting for what they bring about. Each test
+//! runs against `kube-sim` and against a real control plane of its own.
 
 use std::time::Duration;
 
+use control_plane::{Binaries, ControlPlane, User};
 use ecm_testkit::Sandbox;
 use ecm_testkit::sandbox::{POOLS, Pool};
 use ens_sim::cloud::Latency;
+use futures::StreamExt as _;
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::events::v1::Event;
-use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams,
+    PostParams,
+};
 use kube::runtime::wait::{Condition, await_condition};
+use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use poolservice_api::{NodePool, NodePoolVersion, PoolService};
 use serde_json::{Value, json};
@@ -28,22 +35,73 @@ pub(crate) const CUBE_SVC_SELF_MANAGED: &str =
 /// Annotation that names a user's load balancer.
 pub(crate) const LOAD_BALANCER_ID: &str = ecm_policy::annotations::keys::ID;
 
+/// Ids in the cloud follow from it.
+const SEED: u64 = 11;
+
+/// Makes two tests of each function that takes a [`World`].
+macro_rules! on_both_clusters {
+    ($($test:ident),+ $(,)?) => {
+        mod on_kube_sim {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(super::World::simulated().await).await;
+            })+
+        }
+        mod on_a_real_control_plane {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if let Some(world) = super::World::real().await {
+                    super::$test(world).await;
+                }
+            })+
+        }
+    };
+}
+pub(crate) use on_both_clusters;
+
 /// A sandbox, and what a user does in it.
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
     pub(crate) client: Client,
+    /// Goes with the world.
+    _control_plane: Option<ControlPlane>,
 }
 
 impl World {
-    pub(crate) async fn start(seed: u64) -> Self {
-        let sandbox = Sandbox::start(Latency::fast(), seed).await.unwrap();
+    pub(crate) async fn simulated() -> Self {
+        let sandbox = Sandbox::start(Latency::fast(), SEED).await.unwrap();
+        Self::new(sandbox, None).await
+    }
+
+    /// `None`, with a word about it, where the programs of a control plane are missing; that fails
+    /// where they have to be there.
+    pub(crate) async fn real() -> Option<Self> {
+        let binaries = match Binaries::find() {
+            Ok(found) => found,
+            Err(missing) if std::env::var_os("CI").is_some() => panic!("{missing}"),
+            Err(missing) => {
+                println!("skipped: {missing}");
+                return None;
+            }
+        };
+        let control_plane = ControlPlane::start(&binaries).await.unwrap();
+        let kubeconfig = control_plane.kubeconfig(User::Admin);
+        let sandbox = Sandbox::start_on(&kubeconfig, Latency::fast(), SEED).await;
+        Some(Self::new(sandbox.unwrap(), Some(control_plane)).await)
+    }
+
+    async fn new(sandbox: Sandbox, control_plane: Option<ControlPlane>) -> Self {
         let client = sandbox.client().await.unwrap();
-        Self { sandbox, client }
+        Self {
+            sandbox,
+            client,
+            _control_plane: control_plane,
+        }
     }
 
     /// Step 1 and 2 of the guide.
     pub(crate) async fn deploy_and_annotate(&self) {
-        self.sandbox.cluster.apply_yaml(&in_default(CUBE)).unwrap();
+        self.apply(CUBE).await;
         for pool in POOLS {
             self.annotate_pool(&pool, placement(&pool)).await;
         }
@@ -60,11 +118,18 @@ impl World {
             .unwrap();
     }
 
-    pub(crate) fn apply(&self, manifest: &str) {
-        self.sandbox
-            .cluster
-            .apply_yaml(&in_default(manifest))
-            .unwrap();
+    /// Creates the one object of a manifest, in `default`.
+    pub(crate) async fn apply(&self, manifest: &str) {
+        let object: DynamicObject = serde_saphyr::from_str(manifest).unwrap();
+        let kind = object.types.clone().unwrap();
+        let (group, version) = kind
+            .api_version
+            .split_once('/')
+            .unwrap_or(("", &kind.api_version));
+        let gvk = GroupVersionKind::gvk(group, version, &kind.kind);
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), "default", &ApiResource::from_gvk(&gvk));
+        api.create(&PostParams::default(), &object).await.unwrap();
     }
 
     pub(crate) async fn annotate_ps(&self, name: &str, key: &str, value: &str) {
@@ -121,20 +186,15 @@ impl World {
     /// Waits until an event of this reason stands, and gives its note.
     pub(crate) async fn event(&self, reason: &str) -> String {
         let api: Api<Event> = Api::namespaced(self.client.clone(), "default");
-        let found = timeout(PATIENCE, async {
-            loop {
-                let list = api.list(&ListParams::default()).await.unwrap();
-                let event = list
-                    .items
-                    .into_iter()
-                    .find(|e| e.reason.as_deref() == Some(reason));
-                if let Some(event) = event {
-                    return event.note.unwrap_or_default();
-                }
-                tokio::task::yield_now().await;
-            }
-        });
-        found.await.unwrap_or_else(|_| panic!("no event {reason}"))
+        let events = watcher(api, watcher::Config::default()).applied_objects();
+        let mut found = std::pin::pin!(events.filter_map(async |event| {
+            let event = event.unwrap();
+            (event.reason.as_deref() == Some(reason)).then(|| event.note.unwrap_or_default())
+        }));
+        let found = timeout(PATIENCE, found.next()).await;
+        found
+            .unwrap_or_else(|_| panic!("no event {reason}"))
+            .unwrap()
     }
 
     /// Waits until the DaemonSet of the guide has a ready pod on every node.
@@ -248,11 +308,6 @@ pub(crate) fn placement(pool: &Pool) -> Value {
         "alibabacloud.com/ens-network-id": pool.network,
         "alibabacloud.com/ens-vswitch-id": pool.vswitches.join(","),
     })
-}
-
-/// kubectl puts objects without a namespace into `default`.
-fn in_default(manifest: &str) -> String {
-    manifest.replacen("metadata:\n", "metadata:\n  namespace: default\n", 1)
 }
 
 fn ips(service: &Service) -> Vec<String> {

@@ -1,7 +1,9 @@
 //! Who asks, and whether they may: bearer tokens and RBAC.
 //!
 //! Off unless [`Builder::enforce_rbac`](crate::Builder::enforce_rbac) asks for it: then every request needs a token,
-//! of the administrator or of a ServiceAccount, and the Roles, ClusterRoles and bindings that are stored decide.
+//! of the administrator or of a ServiceAccount, and the Roles, ClusterRoles and bindings that are stored decide. With
+//! [`Builder::enforce_rbac_for_tokens`](crate::Builder::enforce_rbac_for_tokens) a request without a token is the
+//! administrator's.
 
 mod rbac;
 mod reviews;
@@ -68,8 +70,8 @@ pub(crate) enum Access {
     /// Everybody is the administrator.
     #[default]
     Open,
-    /// RBAC decides; this token is the administrator's.
-    Rbac { admin_token: String },
+    /// RBAC decides. This token is the administrator's; without one, everybody who sends none is the administrator.
+    Rbac { admin_token: Option<String> },
 }
 
 impl Access {
@@ -77,7 +79,7 @@ impl Access {
     pub(crate) fn admin_token(&self) -> Option<&str> {
         match self {
             Self::Open => None,
-            Self::Rbac { admin_token } => Some(admin_token),
+            Self::Rbac { admin_token } => admin_token.as_deref(),
         }
     }
 
@@ -94,14 +96,17 @@ impl Access {
             return Ok(User::administrator());
         };
         let Some(header) = headers.get(AUTHORIZATION) else {
-            return Ok(User::anonymous());
+            return Ok(match admin_token {
+                Some(_) => User::anonymous(),
+                None => User::administrator(),
+            });
         };
         let token = header
             .to_str()
             .ok()
             .and_then(|text| text.strip_prefix("Bearer "));
         match token.map(str::trim) {
-            Some(token) if token == admin_token => Ok(User::administrator()),
+            Some(token) if Some(token) == admin_token.as_deref() => Ok(User::administrator()),
             Some(token) => server.user_of_token(token).ok_or_else(Status::unauthorized),
             None => Err(Status::unauthorized()),
         }
