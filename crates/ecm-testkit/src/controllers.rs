@@ -60,7 +60,7 @@ impl Sandbox {
     /// # Errors
     /// When a client cannot be made.
     pub async fn run_with(&self, credentials: Credentials) -> Result<Running, RunningError> {
-        let client = connect(self.controllers.clone()).await?;
+        let client = self.controllers_client().await?;
         let leadership = Leadership::sole_replica();
         let cloud = ens_openapi::Client::builder(StaticCredentials::new(credentials))
             .endpoint(self.cloud.endpoint())
@@ -80,6 +80,14 @@ impl Sandbox {
             stop,
             task: tokio::spawn(controllers),
         })
+    }
+
+    /// A client with the rights of the controllers, which are those of `deploy/install.yaml`.
+    ///
+    /// # Errors
+    /// When the kubeconfig cannot be used.
+    pub async fn controllers_client(&self) -> Result<kube::Client, ConnectError> {
+        connect(self.controllers.clone()).await
     }
 
     /// An administrator's client of the cluster, without retries of its own.

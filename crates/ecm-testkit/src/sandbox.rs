@@ -212,6 +212,11 @@ impl Sandbox {
         })
     }
 
+    /// The simulated cluster; `None` where it is a real control plane.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
+    }
+
     /// A kubeconfig of the cluster.
     pub fn kubeconfig(&self) -> &str {
         &self.kubeconfig

@@ -10,15 +10,22 @@
 mod common;
 
 use common::{
-    CUBE_SVC, CUBE_SVC_SELF_MANAGED, LOAD_BALANCER_ID, World, has_eip, on_both_clusters, placement,
-    pool_service,
+    CUBE_SVC, CUBE_SVC_SELF_MANAGED, LOAD_BALANCER_ID, PATIENCE, World, has_eip, on_both_clusters,
+    placement, pool_service,
 };
+use ecm_reconciler::clock::Clock;
+use ecm_reconciler::leader::{BootClock, Elector, Settings};
 use ecm_testkit::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, POOLS};
 use ens_openapi::api::EnsApi as _;
 use ens_openapi::api::listener::{ListenerSpec, TransportProtocol};
 use ens_openapi::{Client as EnsClient, Credentials, StaticCredentials};
 use ens_sim::cloud::{Fault, FaultPlan};
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::ListParams;
 use serde_json::json;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 on_both_clusters!(
     option_a_makes_one_load_balancer_per_pool_and_leaves_nothing_behind,
@@ -28,6 +35,8 @@ on_both_clusters!(
     a_selector_that_does_not_parse_is_told_and_changes_nothing,
     a_port_that_somebody_uses_on_a_users_load_balancer_is_named_and_left_alone,
     rule_11_1_a_create_that_is_refused_for_good_is_told_and_not_hammered,
+    the_lease_goes_from_one_replica_to_the_next_with_the_rights_of_the_manifest,
+    what_the_manifest_does_not_grant_is_refused,
 );
 
 async fn option_a_makes_one_load_balancer_per_pool_and_leaves_nothing_behind(world: World) {
@@ -262,5 +271,32 @@ async fn rule_11_1_a_create_that_is_refused_for_good_is_told_and_not_hammered(wo
     let calls = world.sandbox.cloud.journal().count("CreateLoadBalancer");
     assert!(calls <= 4, "{calls} creates for two PoolServices");
     running.stop().await.unwrap();
+    world.sandbox.shutdown().await;
+}
+
+async fn the_lease_goes_from_one_replica_to_the_next_with_the_rights_of_the_manifest(world: World) {
+    for replica in ["one", "two"] {
+        let client = world.sandbox.controllers_client().await.unwrap();
+        let settings = Settings::new("kube-system", "edge-controller-manager-elb", replica);
+        let (elector, leadership) =
+            Elector::new(client, settings, BootClock, Clock::system(), || 0.5).unwrap();
+        let release = CancellationToken::new();
+        let election = tokio::spawn(elector.run(release.clone()));
+        let held = timeout(PATIENCE, leadership.held()).await;
+        held.unwrap_or_else(|_| panic!("replica {replica} does not get the Lease"));
+        release.cancel();
+        election.await.unwrap().unwrap();
+    }
+    world.sandbox.shutdown().await;
+}
+
+async fn what_the_manifest_does_not_grant_is_refused(world: World) {
+    let client = world.sandbox.controllers_client().await.unwrap();
+    let secrets: Api<Secret> = Api::namespaced(client, "default");
+    let refused = secrets.list(&ListParams::default()).await.unwrap_err();
+    assert!(
+        matches!(&refused, kube::Error::Api(status) if status.is_forbidden()),
+        "{refused}"
+    );
     world.sandbox.shutdown().await;
 }

@@ -47,7 +47,7 @@ impl World {
         for manifest in [CUBE, CUBE_SVC] {
             // kubectl puts objects without a namespace into `default`.
             let text = manifest.replacen("metadata:\n", "metadata:\n  namespace: default\n", 1);
-            self.sandbox.cluster.apply_yaml(&text).unwrap();
+            self.sandbox.cluster().unwrap().apply_yaml(&text).unwrap();
         }
         for pool in POOLS {
             self.apply(json!({
@@ -70,7 +70,7 @@ impl World {
     }
 
     fn apply(&self, object: Value) {
-        self.sandbox.cluster.apply(object).unwrap();
+        self.sandbox.cluster().unwrap().apply(object).unwrap();
     }
 
     /// Has the controllers serve the guide's Service, and stops them when all of it is ready.

@@ -25,7 +25,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Longer than anything here takes; only a failure waits for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const CUBE: &str = include_str!("../../../../examples/guide/cube.yaml");
 pub(crate) const CUBE_SVC: &str = include_str!("../../../../examples/guide/cube-svc.yaml");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::answer::revision;
+use crate::answer::{revision, uid};
 use crate::failure::same;
 use crate::kind::{CONFIG_MAPS, SERVICES};
 use crate::suite::gadget;
@@ -51,7 +51,38 @@ group!(
         a_service_status_is_written_apart,
         "fan_out/write.rs: status of a Service"
     ),
+    (
+        a_service_status_with_another_uid_is_refused,
+        "fan_out/write.rs: planned again"
+    ),
+    (
+        a_custom_status_takes_no_uid,
+        "ecm-reconciler report.rs: names a resourceVersion instead"
+    ),
 );
+
+const ANOTHER_UID: &str = "00000000-0000-4000-8000-000000000000";
+
+async fn a_service_status_with_another_uid_is_refused(test: Test) -> Outcome {
+    let services = test.on(&SERVICES);
+    let spec = json!({"type": "LoadBalancer", "ports": [{"port": 80}]});
+    let body = json!({"metadata": {"name": "a"}, "spec": spec});
+    services.create(body).await?.done()?;
+    let ingress = json!({"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}});
+    let patch = json!({"metadata": {"uid": ANOTHER_UID}, "status": ingress});
+    let answer = services.status().merge("a", patch).await?;
+    answer.invalid("metadata.uid", "FieldValueInvalid")?;
+    Ok(())
+}
+
+async fn a_custom_status_takes_no_uid(test: Test) -> Outcome {
+    let gadgets = gadget::define(&test).await?;
+    let made = gadgets.create_named("a").await?;
+    let patch = json!({"metadata": {"uid": ANOTHER_UID}, "status": {"phase": "Up"}});
+    let written = gadgets.status().merge("a", patch).await?.done()?;
+    same("uid", &uid(&written), &uid(&made))?;
+    same("phase", &written["status"]["phase"], &json!("Up"))
+}
 
 async fn creating_drops_the_status(test: Test) -> Outcome {
     let gadgets = gadget::define(&test).await?;

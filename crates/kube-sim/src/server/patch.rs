@@ -70,6 +70,11 @@ impl ApiServer {
             apply_to(target, patch, &mut new)?;
             check_identity(target, name, &new)?;
             versions::store(&target.resource, &mut new);
+            if part == Part::Status && target.resource.custom.is_some() {
+                // Nothing of the metadata comes with the status of a custom resource, not even its uid
+                // (k8s.io/apiextensions-apiserver, pkg/registry/customresource/status_strategy.go).
+                metadata_mut(&mut new).insert("uid".to_owned(), old["metadata"]["uid"].clone());
+            }
             let is_newest = sent_revision(&new)?.is_none_or(|sent| sent == object::revision(&old));
             if is_newest && object::uid(&new) != object::uid(&old) {
                 // What is a precondition in a replace is a field like others in a patch.
