@@ -20,10 +20,9 @@ use kube::Api;
 
 use crate::connect::{CloudArgs, Cluster, ClusterArgs};
 use crate::leader_args::{Candidate, LeaderArgs, identity};
-use crate::plan::Output;
 use crate::run::deadlines;
 use crate::table;
-use crate::ui::{DIM, GOOD, styled};
+use crate::ui::{DIM, GOOD, Output, styled};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,9 +1,10 @@
-//! What people see: colours on a terminal only, errors with their causes.
+//! What people see: colours on a terminal only, errors with their causes, text or JSON.
 
 use std::fmt::Display;
 
 use anstream::eprintln;
 use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
 
 /// Headings and commands.
 pub(crate) const BOLD: Style = Style::new().bold();
@@ -15,6 +16,15 @@ pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// What matters less.
 pub(crate) const DIM: Style = Style::new().dimmed();
+
+/// How something is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
 
 /// A text in a style.
 pub(crate) fn styled(style: Style, text: impl Display) -> String {

@@ -6,6 +6,10 @@
 //! makes, keeps and releases the load balancer of each PoolService. What is decided is decided by
 //! `ecm-policy`; what the cloud is told goes through the trait `EnsApi` of `ens-openapi`, by
 //! [`executor::Executor`] alone.
+//!
+//! Beside the controllers stand those who only look, with the same code: [`preview`] says what would
+//! be done, [`dry_run`] does so all the time, [`gc`] finds what no ledger has and releases what a
+//! person chooses.
 #![forbid(unsafe_code)]
 
 pub mod clock;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anstream::{eprintln, println};
 use anyhow::{Context as _, Result, bail};
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
 use ecm_policy::desired;
 use ecm_policy::fan_out;
 use ecm_policy::snapshot::{Identity, ObjectKey};
@@ -24,7 +24,7 @@ use poolservice_api::{NodePool, NodePoolVersion, keys};
 
 use crate::connect::{CloudArgs, ClusterArgs};
 use crate::policy_args::{Half, PolicyArgs};
-use crate::ui::{DIM, styled};
+use crate::ui::{DIM, Output, styled};
 
 /// The exit code that says that something would be done.
 const SOMETHING_TO_DO: u8 = 2;
@@ -60,15 +60,6 @@ pub(crate) struct Args {
     cloud: CloudArgs,
     #[command(flatten)]
     policy: PolicyArgs,
-}
-
-/// How something is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {

@@ -16,7 +16,7 @@ use ecm_reconciler::region::Regions;
 use ens_openapi::client::Deadlines;
 
 use crate::connect::{CloudArgs, ClusterArgs};
-use crate::plan::Output;
+use crate::ui::Output;
 
 const EXAMPLES: &str = "\
 Examples:
