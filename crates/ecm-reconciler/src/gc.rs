@@ -466,3 +466,108 @@ async fn run(executor: &Executor, step: Step) -> Result<(), ReleaseError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use ecm_policy::observed::LoadBalancerStatus;
+
+    use super::*;
+
+    const NAME: &str = "k8s/web/shop/np/c1";
+
+    fn identity() -> Identity {
+        Identity {
+            load_balancer_class: "class".to_owned(),
+            cluster_id: "c1".to_owned(),
+            cluster_uid: "uid-1".to_owned(),
+            cloud_account: None,
+        }
+    }
+
+    fn eip(name: &str, cluster_uid: Option<&str>, bound_to: Option<&str>) -> Eip {
+        let tag = |uid: &str| (tags::CLUSTER_UID.to_owned(), uid.to_owned());
+        Eip {
+            id: "eip-1".to_owned(),
+            name: name.to_owned(),
+            address: "1.2.3.4".to_owned(),
+            status: EipStatus::Available,
+            bandwidth: None,
+            bound_to: bound_to.map(str::to_owned),
+            region: "r".to_owned(),
+            created_at: None,
+            tags: cluster_uid.map(tag).into_iter().collect(),
+        }
+    }
+
+    fn load_balancer(name: &str) -> LoadBalancer {
+        LoadBalancer {
+            id: "lb-1".to_owned(),
+            name: name.to_owned(),
+            status: LoadBalancerStatus::Active,
+            status_age: 0,
+            region: "r".to_owned(),
+            network: String::new(),
+            vswitch: String::new(),
+            address: String::new(),
+            spec: None,
+            created_at: None,
+            detail: None,
+        }
+    }
+
+    fn lists(eip: Option<Eip>) -> Lists {
+        Lists {
+            begun: Instant::now(),
+            begun_at: 0,
+            load_balancers: BTreeMap::new(),
+            eips: eip.into_iter().map(|eip| (eip.id.clone(), eip)).collect(),
+            load_balancers_by_name: BTreeMap::new(),
+            is_complete: true,
+        }
+    }
+
+    #[test]
+    fn rule_9_4_an_eip_is_proven_by_its_tags_and_only_claimed_by_its_name() {
+        let proof = |eip: &Eip| proof_of_eip(eip, &Claims::default(), &identity());
+        assert_eq!(proof(&eip(NAME, Some("uid-1"), None)), Some(Proof::Tags));
+        let renamed = eip("another name", Some("uid-1"), None);
+        assert_eq!(proof(&renamed), Some(Proof::Tags));
+        assert_eq!(proof(&eip(NAME, None, None)), Some(Proof::NameOnly));
+        assert_eq!(proof(&eip("another name", None, None)), None);
+        let of_another_cluster = eip(NAME, Some("uid-2"), None);
+        assert_eq!(proof(&of_another_cluster), None, "it goes by our id");
+        let other_id = eip("k8s/web/shop/np/c2", None, None);
+        assert_eq!(proof(&other_id), None);
+    }
+
+    #[test]
+    fn rule_9_4_a_load_balancer_is_proven_by_the_eip_of_its_name_that_leads_to_it() {
+        let proof = |name: &str, eip: Option<Eip>| {
+            let lb = load_balancer(name);
+            proof_of_load_balancer(&lb, &lists(eip), &Claims::default(), &identity())
+        };
+        let leads = |name: &str, uid| Some(eip(name, Some(uid), Some("lb-1")));
+        assert_eq!(proof(NAME, leads(NAME, "uid-1")), Some(Proof::Tags));
+        let elsewhere = Some(eip(NAME, Some("uid-1"), Some("lb-2")));
+        assert_eq!(proof(NAME, elsewhere), Some(Proof::NameOnly));
+        let other_name = leads("k8s/other/shop/np/c1", "uid-1");
+        assert_eq!(proof(NAME, other_name), Some(Proof::NameOnly));
+        assert_eq!(proof(NAME, leads(NAME, "uid-2")), None, "another cluster's");
+        assert_eq!(proof("the shop's own", leads(NAME, "uid-1")), None);
+    }
+
+    #[test]
+    fn rule_5_5_what_an_unanswered_create_may_have_made_is_its_pool_services() {
+        let key = ObjectKey::new("shop", "web-np");
+        let claims = Claims {
+            ids: BTreeSet::new(),
+            open: BTreeMap::from([(NAME.to_owned(), key.clone())]),
+        };
+        let proof = proof_of_eip(&eip(NAME, Some("uid-1"), None), &claims, &identity());
+        let claim = Proof::Intent { pool_service: key };
+        assert_eq!(proof, Some(claim.clone()), "tags or not");
+        let lb = load_balancer(NAME);
+        let proof = proof_of_load_balancer(&lb, &lists(None), &claims, &identity());
+        assert_eq!(proof, Some(claim));
+    }
+}
