@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use ens_sim::cloud::Snapshot;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind, TypeMeta};
 use kube::{Api, Client};
@@ -228,12 +227,8 @@ impl Live<'_> {
             pools: self.all("NodePool").await?,
             nodes: self.all("Node").await?,
             slices: self.all("EndpointSlice").await?,
-            cloud: self.snapshot(),
+            cloud: self.sandbox.cloud.snapshot(),
         })
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        self.sandbox.cloud.snapshot()
     }
 
     async fn all(&self, kind: &str) -> Result<Vec<Value>, LiveError> {
