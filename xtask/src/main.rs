@@ -4,6 +4,7 @@
 mod codegen;
 mod conformance;
 mod control_plane;
+mod coverage;
 mod fuzz;
 mod sdk_parity;
 mod tidy;
@@ -20,6 +21,8 @@ enum Command {
     /// A real control plane for tests: etcd, kube-apiserver and kube-controller-manager on loopback.
     #[command(subcommand)]
     ControlPlane(control_plane::Command),
+    /// Count the lines of the policy that its tests reach: more than 95 % of them.
+    Coverage,
     /// Feed foreign bytes to what reads them, guided by coverage.
     Fuzz(fuzz::Args),
     /// Check the behaviour of an API server that this project relies on: kube-sim's, or a cluster's.
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Codegen(args) => codegen::run(&args),
         Command::ControlPlane(command) => control_plane::run(command),
+        Command::Coverage => coverage::run(),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::SdkParity => sdk_parity::run(),
