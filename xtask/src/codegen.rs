@@ -12,6 +12,7 @@ use crate::workspace;
 mod annotations;
 mod conditions;
 mod deployment;
+mod events;
 mod labels;
 mod metrics;
 mod rbac;
@@ -78,6 +79,10 @@ fn outputs() -> Result<Vec<Output>> {
         Output {
             path: "docs/reference/conditions.md",
             text: conditions::markdown(),
+        },
+        Output {
+            path: "docs/reference/events.md",
+            text: events::markdown(),
         },
         Output {
             path: "docs/reference/labels.md",

@@ -16,7 +16,7 @@
 //! | [`listeners`], [`backends`], [`desired`] | what should the cloud hold |
 //! | [`ledger`], [`ownership`] | what is ours |
 //! | [`plan`] | what to do now, what to wait for |
-//! | [`conditions`], [`aggregate`] | what to tell people |
+//! | [`conditions`], [`events`], [`aggregate`] | what to tell people |
 #![forbid(unsafe_code)]
 
 pub mod aggregate;
@@ -24,6 +24,7 @@ pub mod annotations;
 pub mod backends;
 pub mod conditions;
 pub mod desired;
+pub mod events;
 pub mod fan_out;
 pub mod imagine;
 pub mod ledger;

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ecm_policy::events::{Controller, standing};
 use ecm_policy::fan_out::{
     self, Cause, Config, Deletion, Finalizer, NewPoolService, Plan, Repair, View,
 };
@@ -36,15 +37,6 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// What the plan calls an action in events.
 const ACTION: &str = "FanOut";
-
-/// Reasons of warnings that stand as long as every plan repeats them.
-const STANDING: [Reason; 5] = [
-    Reason::NodePoolSelectorMissing,
-    Reason::InvalidNodePoolSelector,
-    Reason::NoMatchNodePool,
-    Reason::PoolNoLongerMatches,
-    Reason::PoolServiceNameConflict,
-];
 
 /// The controller that makes PoolServices of Services.
 pub struct FanOut {
@@ -190,8 +182,12 @@ impl FanOut {
         };
         let regarding = service_reference(&key, view.service.as_ref().map_or("", |s| &s.uid));
         if view.service.is_some() {
-            self.notifier
-                .keep_standing(&regarding, &STANDING, &plan.events, ACTION);
+            self.notifier.keep_standing(
+                &regarding,
+                &standing(Controller::FanOut),
+                &plan.events,
+                ACTION,
+            );
         }
         self.write(&view, plan, &regarding).await
     }

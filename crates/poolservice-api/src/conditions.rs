@@ -69,8 +69,6 @@ words! {
         AsExpected,
         /// The cloud is working on it; nothing to do but wait.
         InProgress,
-        /// The step waits for another one that is not done.
-        Waiting,
         /// The object is being deleted.
         Terminating,
 
@@ -165,8 +163,6 @@ words! {
         ListenerRefused,
         /// The cloud refused a backend.
         BackendRefused,
-        /// Two nodes claim to be one instance.
-        DuplicateServerId,
         /// Nobody is there to serve.
         NoReadyEndpoints,
 

@@ -1,17 +1,16 @@
-//! The reference of conditions, reasons and events for users.
+//! The reference of conditions and their reasons for users.
 
 use std::fmt::Write as _;
 
 use poolservice_api::conditions::{ConditionType, Reason};
 
 const INTRODUCTION: &str = "\
-# Conditions, reasons and events
+# Conditions and their reasons
 
 <!-- Made by `cargo xtask codegen` from crates/poolservice-api/src/conditions.rs; do not edit. -->
 
 What a PoolService says about itself, in `status.conditions`. `kubectl describe ps NAME` shows the
-message, which says what to do. Events stand on the PoolService and, where people look there first,
-on the Service.
+message, which says what to do. [Events](events.md) tell of changes.
 
 ## Conditions
 
@@ -27,23 +26,22 @@ pub(super) fn markdown() -> String {
     for condition in ConditionType::ALL {
         line(&mut text, condition.as_str(), condition.meaning());
     }
-    let (events, reasons): (Vec<Reason>, Vec<Reason>) = Reason::ALL
-        .iter()
-        .partition(|reason| reason.meaning().starts_with(EVENT));
-    text.push_str("\n## Reasons\n\nOf conditions; a Warning event may bear the same word.\n\n");
+    text.push_str(
+        "\n## Reasons\n\nOf conditions; an [event](events.md) may bear the same word.\n\n",
+    );
     text.push_str("| reason | meaning |\n|---|---|\n");
-    for reason in reasons {
-        line(&mut text, reason.as_str(), reason.meaning());
-    }
-    text.push_str("\n## Events\n\n| reason | meaning |\n|---|---|\n");
-    for reason in events {
-        let meaning = reason.meaning().trim_start_matches(EVENT);
-        let mut letters = meaning.chars();
-        let first = letters.next().into_iter().flat_map(char::to_uppercase);
-        let meaning: String = first.chain(letters).collect();
-        line(&mut text, reason.as_str(), &meaning);
+    let of_events_only = |reason: &&Reason| reason.meaning().starts_with(EVENT);
+    for reason in Reason::ALL.iter().filter(|reason| !of_events_only(reason)) {
+        line(&mut text, reason.as_str(), &meaning(*reason));
     }
     text
+}
+
+/// What a reason means, as a sentence.
+pub(super) fn meaning(reason: Reason) -> String {
+    let mut letters = reason.meaning().trim_start_matches(EVENT).chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
 }
 
 fn line(text: &mut String, word: &str, meaning: &str) {

@@ -60,7 +60,7 @@ impl<'a, T> Resolve<'a, '_, T> {
         if record.id.is_some() {
             self.known(record, events)
         } else {
-            self.unknown(record)
+            self.unknown(record, events)
         }
     }
 
@@ -101,7 +101,7 @@ impl<'a, T> Resolve<'a, '_, T> {
     }
 
     /// The ledger has no id: perhaps a create without an answer.
-    fn unknown(self, record: &mut Record) -> Standing<'a, T> {
+    fn unknown(self, record: &mut Record, events: &mut Vec<Event>) -> Standing<'a, T> {
         if record.intent.is_none() && self.parameters.is_none() {
             return Standing::Absent;
         }
@@ -112,7 +112,7 @@ impl<'a, T> Resolve<'a, '_, T> {
             return Standing::ClusterIdInUse { id, cluster_uid };
         }
         let Some(mut intent) = record.intent.clone() else {
-            return self.fresh(record, finding);
+            return self.fresh(record, finding, events);
         };
         if let Finding::Answer(id) = finding {
             record.resolve(id);
@@ -137,16 +137,26 @@ impl<'a, T> Resolve<'a, '_, T> {
                 }
                 // One of them may be the answer: only "absent" lets the intent be forgotten.
                 Finding::Conflict(ids) => Standing::Conflict(ids),
-                finding => self.fresh(record, finding),
+                finding => self.fresh(record, finding, events),
             },
         }
     }
 
     /// No create is under way.
-    fn fresh(self, record: &mut Record, finding: Finding) -> Standing<'a, T> {
+    fn fresh(
+        self,
+        record: &mut Record,
+        finding: Finding,
+        events: &mut Vec<Event>,
+    ) -> Standing<'a, T> {
         match finding {
             Finding::Conflict(ids) => Standing::Conflict(ids),
             Finding::Adopt(id) => {
+                events.push(Event {
+                    warning: false,
+                    reason: Reason::Adopted,
+                    message: format!("took over {id}, as asked"),
+                });
                 record.owner = Owner::Adopted;
                 record.resolve(id);
                 Standing::Recorded

@@ -2,6 +2,7 @@
 
 use ecm_policy::conditions::{ConditionType, Reason, Status};
 use ecm_policy::desired::Notice;
+use ecm_policy::events::{Controller, standing};
 use ecm_policy::plan::{Event, Plan, Step};
 use ecm_policy::snapshot::Snapshot;
 use ens_openapi::ErrorClass;
@@ -10,35 +11,6 @@ use super::Elb;
 use crate::events::{ELB_ACTION, EventType, pool_service_reference, service_reference};
 use crate::executor::{Done, Outcome, StepError};
 use crate::report;
-
-/// Reasons that hold for a time: they are said when that begins, and again when they come back.
-const STANDING: [Reason; 25] = [
-    Reason::PlacementMissing,
-    Reason::PlacementInvalid,
-    Reason::InvalidAnnotation,
-    Reason::UnknownAnnotation,
-    Reason::UnsupportedField,
-    Reason::WaitingForLoadBalancerId,
-    Reason::ManagedByUserRequired,
-    Reason::LoadBalancerNotFound,
-    Reason::LoadBalancerWrongNetwork,
-    Reason::LoadBalancerIsManaged,
-    Reason::LoadBalancerNotAllowed,
-    Reason::SharedLoadBalancerNeedsCluster,
-    Reason::LedgerLost,
-    Reason::NameConflict,
-    Reason::ClusterIdInUse,
-    Reason::ClusterIdChanged,
-    Reason::CloudAccountMismatch,
-    Reason::DuplicateLoadBalancer,
-    Reason::ReleaseRefused,
-    Reason::MassLoss,
-    Reason::EipBoundElsewhere,
-    Reason::BackendRefused,
-    Reason::AccessDenied,
-    Reason::QuotaExceeded,
-    Reason::CloudUnavailable,
-];
 
 impl Elb {
     /// Publishes the events of a plan and of its steps. `is_drift` when the same was asked for and
@@ -64,15 +36,16 @@ impl Elb {
             warning(reason, note)
         }));
         events.extend(on_both.iter().cloned());
+        let standing = standing(Controller::Elb);
         let ps = &snapshot.pool_service;
         let on_ps = pool_service_reference(ps);
         self.notifier
-            .keep_standing(&on_ps, &STANDING, &events, ELB_ACTION);
+            .keep_standing(&on_ps, &standing, &events, ELB_ACTION);
         if let Some(service) = &snapshot.service {
             // People look at the Service first.
             let on_service = service_reference(&service.key, &service.uid);
             self.notifier
-                .keep_standing_by(&ps.uid, &on_service, &STANDING, &on_both, ELB_ACTION);
+                .keep_standing_by(&ps.uid, &on_service, &standing, &on_both, ELB_ACTION);
         }
     }
 
