@@ -6,6 +6,7 @@ mod conformance;
 mod control_plane;
 mod coverage;
 mod fuzz;
+mod mutants;
 mod sdk_parity;
 mod tidy;
 mod workspace;
@@ -27,6 +28,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Check the behaviour of an API server that this project relies on: kube-sim's, or a cluster's.
     Conformance(conformance::Args),
+    /// Change one thing at a time in what plans, and see whether the tests notice: about an hour.
+    Mutants(mutants::Args),
     /// Compare what ens-openapi sends with what the official Python SDKs send.
     SdkParity,
     /// Check what no compiler checks: who uses whom, rules without a test, leftovers.
@@ -40,6 +43,7 @@ fn main() -> anyhow::Result<()> {
         Command::Coverage => coverage::run(),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Conformance(args) => conformance::run(&args),
+        Command::Mutants(args) => mutants::run(&args),
         Command::SdkParity => sdk_parity::run(),
         Command::Tidy => tidy::run(),
     }
