@@ -216,6 +216,10 @@ pub fn parse_with_specs(
 /// with the same prefix. Empty when there is no candidate.
 pub fn nearest<'a>(key: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let (prefix, name) = setting::split(key);
+    // Kubernetes takes no longer name (k8s.io/apimachinery, `IsQualifiedName`), and the distance costs
+    // the product of both lengths.
+    let end = name.char_indices().nth(63).map_or(name.len(), |(at, _)| at);
+    let name = &name[..end];
     let distance = |candidate: &str| {
         let (candidate_prefix, candidate_name) = setting::split(candidate);
         (

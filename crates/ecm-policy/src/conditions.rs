@@ -141,6 +141,21 @@ impl Conditions {
         }
     }
 
+    /// The cloud is not as it should be while one of the others is on its way there. It follows from
+    /// them, so that it never changes alone because of work that is being done.
+    pub fn not_in_sync_yet(&mut self) {
+        let is_on_its_way =
+            |c: &Condition| c.status == Status::False && c.reason == Reason::InProgress;
+        if self.is_true(ConditionType::InSync) && self.0.iter().any(is_on_its_way) {
+            self.set(
+                ConditionType::InSync,
+                Status::False,
+                Reason::InProgress,
+                "the cloud is being brought to what is asked for",
+            );
+        }
+    }
+
     /// One condition.
     pub fn get(&self, condition: ConditionType) -> Option<&Condition> {
         self.0.iter().find(|c| c.condition == condition)

@@ -362,6 +362,15 @@ fn rule_3_4_a_misspelt_key_is_said_with_the_nearest_one() {
     }
 }
 
+/// Longer than any key that an API server stores: what is compared has an end.
+#[test]
+fn rule_3_4_a_key_of_any_length_is_answered_at_once() {
+    let long = format!("{P}scheduler{}", "\u{e9}".repeat(1_000_000));
+    let parsed = on_service(&[(&long, "wrr")]);
+    assert_eq!(parsed.unknown.len(), 1);
+    assert_eq!(parsed.unknown[0].key, long);
+}
+
 #[test]
 fn rule_3_4_keys_of_others_and_keys_read_elsewhere_are_no_mistake() {
     let parsed = on_pool_service(&[

@@ -526,6 +526,7 @@ impl Plan {
             self.report.addresses = Addresses::Keep;
             self.report.events.clear();
         }
+        self.report.conditions.not_in_sync_yet();
         self
     }
 
