@@ -72,6 +72,24 @@ struct Input {
     without: Vec<String>,
     deleting: bool,
     finalizer_without_ledger: bool,
+    /// Seconds since 1970; the older one goes first on a shared load balancer.
+    created_at: i64,
+    /// Others on the same user's load balancer.
+    sharing: Vec<Sharer>,
+}
+
+/// Another PoolService that names the same user's load balancer, with `Cluster`.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Sharer {
+    service: String,
+    pool: String,
+    created_at: i64,
+    local: bool,
+    ports: Vec<String>,
+    annotations: BTreeMap<String, String>,
+    /// Numbers of its nodes, each with a ready pod.
+    nodes: Vec<usize>,
 }
 
 #[derive(Clone, Default, Deserialize)]
@@ -85,6 +103,8 @@ struct NodeInput {
     unschedulable: bool,
     deleting: bool,
     pod: Pod,
+    /// How many pods are on it, all alike; one where nothing is said.
+    pods: Option<usize>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -123,6 +143,14 @@ enum Drift {
     OtherCluster,
     OtherAccount,
     AnswersLost,
+    /// An EIP of the user's is bound to the user's load balancer.
+    UsersEip,
+    /// It is on its way there.
+    UsersEipBusy,
+    /// Reads by id find nothing, lists do not agree.
+    Blind,
+    /// The instance is not Running, or in another network.
+    NotAttachable(String),
 }
 
 #[test]
@@ -289,21 +317,45 @@ fn show_plan(text: &mut String, plan: &Plan) {
     }
 }
 
+/// Annotations with whole keys.
+fn full(annotations: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let key = |key: &String| {
+        if key.contains('/') {
+            key.clone()
+        } else {
+            format!("{P}{key}")
+        }
+    };
+    annotations
+        .iter()
+        .map(|(k, v)| (key(k), v.clone()))
+        .collect()
+}
+
+/// A sharer as one on the load balancer that `input` names.
+fn sharing(sharer: &Sharer, input: &Input) -> Snapshot {
+    let mut s = model::snapshot(0);
+    s.nodes = sharer.nodes.iter().copied().map(model::node).collect();
+    s.endpoints = sharer.nodes.iter().copied().map(model::endpoint).collect();
+    let ps = &mut s.pool_service;
+    ps.key = ObjectKey::new("default", format!("{}-{}", sharer.service, sharer.pool));
+    ps.uid = format!("{}-uid", ps.key.name);
+    (ps.service, ps.pool) = (Some(sharer.service.clone()), Some(sharer.pool.clone()));
+    ps.created_at = sharer.created_at;
+    ps.annotations = full(&input.on_pool_service);
+    ps.annotations.extend(full(&sharer.annotations));
+    s.pool.as_mut().unwrap().name.clone_from(&sharer.pool);
+    let service = model::service(&mut s);
+    service.key.name.clone_from(&sharer.service);
+    service.ports = sharer.ports.iter().map(|text| port(text)).collect();
+    if !sharer.local {
+        service.external_traffic_policy = ExternalTrafficPolicy::Cluster;
+    }
+    s
+}
+
 fn snapshot(input: &Input) -> Snapshot {
     let mut s = model::snapshot(2);
-    let full = |annotations: &BTreeMap<String, String>| -> BTreeMap<String, String> {
-        let key = |key: &String| {
-            if key.contains('/') {
-                key.clone()
-            } else {
-                format!("{P}{key}")
-            }
-        };
-        annotations
-            .iter()
-            .map(|(k, v)| (key(k), v.clone()))
-            .collect()
-    };
     s.pool_service.annotations = full(&input.on_pool_service);
     s.pool_service.deleting = input.deleting;
     s.pool_service.has_finalizer = input.finalizer_without_ledger;
@@ -326,9 +378,16 @@ fn snapshot(input: &Input) -> Snapshot {
                 Pod::NotReady => (endpoint.ready, endpoint.serving) = (false, false),
                 Pod::None => continue,
             }
-            s.endpoints.push(endpoint);
+            let pods = given.pods.unwrap_or(1);
+            s.endpoints.extend(std::iter::repeat_n(endpoint, pods));
         }
     }
+    s.pool_service.created_at = input.created_at;
+    s.sharing = input
+        .sharing
+        .iter()
+        .map(|sharer| sharing(sharer, input))
+        .collect();
     let service = model::service(&mut s);
     service.annotations = full(&input.annotations);
     if let Some(name) = &input.service {
@@ -442,6 +501,18 @@ fn apply(world: &mut World, drift: &Drift) {
             world.ledger.as_mut().unwrap().cloud_account = Some("1002".to_owned());
         }
         Drift::AnswersLost => {}
+        Drift::UsersEip | Drift::UsersEipBusy => {
+            let mut eip = model::eip("eip-user", "mine", 1);
+            eip.bound_to = Some("lb-user".to_owned());
+            eip.status = if matches!(drift, Drift::UsersEip) {
+                EipStatus::InUse
+            } else {
+                EipStatus::Changing("Associating".to_owned())
+            };
+            world.eips.insert("eip-user".to_owned(), eip);
+        }
+        Drift::Blind => world.blind = true,
+        Drift::NotAttachable(id) => world.unattachable.push(id.clone()),
     }
 }
 

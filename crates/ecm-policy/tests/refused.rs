@@ -10,6 +10,7 @@ mod model;
 use ecm_policy::conditions::{ConditionType, Reason, Status};
 use ecm_policy::listeners::Protocol;
 use ecm_policy::plan::{Addresses, Plan, Step, Wait};
+use ecm_policy::snapshot::Snapshot;
 use model::{P, World, annotate, node, port, service, snapshot};
 
 fn refusal(plan: &Plan, condition: ConditionType) -> Option<(Reason, String)> {
@@ -133,4 +134,101 @@ fn rule_6_2_a_listener_whose_new_setting_is_refused_serves_with_the_old_one() {
         matches!(&plan.report.addresses, Addresses::Publish { ports, .. } if ports.is_empty()),
         "the port serves"
     );
+}
+
+#[test]
+fn rule_11_1_a_refused_weight_or_removal_is_not_hammered_and_holds_up_nobody() {
+    let mut s = snapshot(3);
+    let mut world = impatient();
+    world.settle(&s);
+    world.refuses = |step| {
+        matches!(step, Step::SetWeights { servers, .. } | Step::RemoveBackends { servers, .. }
+            if servers.iter().any(|server| server.server_id == "i-000"))
+    };
+    annotate(&mut s, &format!("{P}backend-weight"), "node-000=5");
+    let steps = world.ticks(&s, 6);
+    assert_eq!(asks(&steps, world.refuses), 1);
+    let told = refusal(&world.look(&s), ConditionType::BackendsReady);
+    assert_eq!(told.unwrap().0, Reason::CloudRefused);
+    // Another weight for the same server is another question.
+    annotate(
+        &mut s,
+        &format!("{P}backend-weight"),
+        "node-000=6,node-001=7",
+    );
+    let steps = world.ticks(&s, 6);
+    assert_eq!(asks(&steps, world.refuses), 1);
+    assert_eq!(
+        world.detail().backends[1].weight,
+        100,
+        "one call with the refused one"
+    );
+    // It may not leave either; the next one may.
+    s.nodes = vec![node(1), node(2)];
+    let steps = world.ticks(&s, 6);
+    assert_eq!(asks(&steps, world.refuses), 1);
+    s.nodes = vec![node(2)];
+    let steps = world.ticks(&s, 6);
+    assert_eq!(asks(&steps, world.refuses), 0);
+    assert_eq!(world.servers(), ["i-000", "i-002"]);
+}
+
+#[test]
+fn rule_11_1_a_refused_eip_is_not_asked_for_again_and_the_load_balancer_is_made() {
+    let s = snapshot(1);
+    let mut world = impatient();
+    world.refuses = |step| matches!(step, Step::CreateEip(_));
+    let steps = world.ticks(&s, 10);
+    assert_eq!(asks(&steps, world.refuses), 1);
+    assert_eq!(world.servers(), ["i-000"], "what can be done is done");
+    assert!(world.published.is_empty());
+    let told = refusal(&world.look(&s), ConditionType::AddressReady);
+    assert_eq!(told.unwrap().0, Reason::CloudRefused);
+}
+
+/// Of the steps that a world was refused, how many are asked for again the moment that they may be;
+/// none is before.
+fn asked_again(s: &Snapshot, refuses: fn(&Step) -> bool) -> usize {
+    let mut world = impatient();
+    world.refuses = refuses;
+    world.ticks(s, 6);
+    let again = world.refused[0].again;
+    world.now = again - 7;
+    let before = world.look(s);
+    assert_eq!(before.steps().filter(|step| refuses(step)).count(), 0);
+    // Nobody waits longer, whatever else there is to do.
+    assert!(before.wait >= Wait::Seconds(7), "{:?}", before.wait);
+    if let Wait::Seconds(seconds) = before.wait {
+        assert_eq!(seconds, 7);
+    }
+    world.now = again;
+    let plan = world.look(s);
+    plan.steps().filter(|step| refuses(step)).count()
+}
+
+#[test]
+fn rule_11_1_a_refusal_stands_to_its_end_and_not_a_second_longer() {
+    let mut s = snapshot(1);
+    let creates = |step: &Step| matches!(step, Step::CreateLoadBalancer(_));
+    assert_eq!(asked_again(&s, creates), 1);
+    service(&mut s).ports.push(port(53, "UDP", 30053));
+    assert_eq!(asked_again(&s, creates_udp), 1);
+}
+
+#[test]
+fn rule_11_1_a_refusal_of_one_thing_says_nothing_of_another() {
+    let s = snapshot(1);
+    let mut refused = impatient();
+    refused.refuses = |step| matches!(step, Step::CreateLoadBalancer(_));
+    refused.ticks(&s, 2);
+    // The same process, after the ledger was cleared by hand.
+    let mut world = impatient();
+    world.refused = refused.refused;
+    let steps = world.ticks(&s, 1);
+    assert!(
+        matches!(steps.as_slice(), [Step::CreateEip(_)]),
+        "{steps:?}"
+    );
+    let record = &world.ledger.as_ref().unwrap().load_balancer;
+    assert_eq!((record.attempt, record.intent.as_ref()), (0, None));
 }

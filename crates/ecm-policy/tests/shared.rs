@@ -227,6 +227,11 @@ fn rule_6_6_of_two_services_the_older_has_a_new_port_and_an_incumbent_keeps_its_
     assert_eq!(shared.settle(), []);
     let (_, message) = shared.refusal(1, ConditionType::ListenersReady).unwrap();
     assert!(message.contains("default/b-q"), "{message}");
+    let (_, message) = shared.refusal(0, ConditionType::ListenersReady).unwrap();
+    assert!(
+        !message.contains("port 82"),
+        "the incumbent keeps it: {message}"
+    );
     // Who does not want it any more leaves it to the other.
     service(&mut shared.all[1]).ports.remove(0);
     shared.settle();
@@ -327,4 +332,22 @@ fn rule_7_8_a_load_balancer_that_was_not_read_changes_nothing() {
     };
     let plan = plan(&wanted, &observed, &State::None, &cx);
     assert!(plan.lanes.is_empty() && plan.ledger.is_none() && !plan.needs.is_empty());
+}
+
+#[test]
+fn rule_7_6_a_new_server_is_attached_at_once_with_the_weight_of_the_oldest() {
+    let mut shared = Shared::new(vec![one("b", "q", 2, &[0]), one("a", "p", 1, &[0])]);
+    service(&mut shared.all[0]).ports = vec![port(81, "TCP", 30081)];
+    annotate(&mut shared.all[1], &format!("{P}backend-weight"), "base=70");
+    let plan = shared.look(0);
+    let weights: Vec<u8> = plan
+        .steps()
+        .filter_map(|step| match step {
+            Step::AddBackends { servers, .. } => Some(servers),
+            _ => None,
+        })
+        .flatten()
+        .map(|server| server.weight)
+        .collect();
+    assert_eq!(weights, [70]);
 }

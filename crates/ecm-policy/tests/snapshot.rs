@@ -1,7 +1,8 @@
 //! From the objects of Kubernetes to the small values that decisions are made from.
 #![allow(
+    clippy::needless_pass_by_value,
     clippy::unwrap_used,
-    reason = "helpers of tests stop where a test fails"
+    reason = "helpers of tests stop where a test fails, and take JSON as it is written"
 )]
 
 use std::collections::BTreeMap;

@@ -350,6 +350,7 @@ async fn the_older_signature_travels_in_the_query() {
     assert_eq!(sent.header("host"), "ens.aliyuncs.com");
 }
 
+// rule_10_5
 #[tokio::test]
 async fn no_secret_is_seen_in_debug_output() {
     let script = Script::new([Step::ok(OK)]);

@@ -81,7 +81,12 @@ fn view(
 }
 
 fn planned(view: &View) -> Plan {
-    plan(view, &config(), &BTreeMap::new(), 1000)
+    let plan = plan(view, &config(), &BTreeMap::new(), 1000);
+    for event in &plan.events {
+        let known = crate::events::of(event.reason);
+        assert_eq!(known.map(|known| known.is_warning), Some(event.warning));
+    }
+    plan
 }
 
 fn reasons(plan: &Plan) -> Vec<Reason> {
@@ -541,6 +546,63 @@ fn conformance_23_a_pool_service_that_was_labelled_as_anothers_is_not_deleted_by
         view.service.as_mut().unwrap().deleting = true;
         view.pool_services.pop();
         assert_eq!(planned(&view).finalizer, Finalizer::Remove);
+    }
+}
+
+#[test]
+fn b1_a_label_never_has_two_values() {
+    let reporting = |pool: &str, id: &str| PoolService {
+        aggregate_to_labels: map(&[("lb-id", id), ("region", "cn-hefei")]),
+        ..ps(pool)
+    };
+    let plan = planned(&view(
+        service(),
+        [pool("np1"), pool("np2")],
+        [reporting("np1", "lb-1"), reporting("np2", "lb-2")],
+    ));
+    let region = ("aggregated.region".to_owned(), Some("cn-hefei".to_owned()));
+    assert_eq!(plan.labels, [region].into());
+}
+
+#[test]
+fn b3_what_was_published_goes_with_the_selector() {
+    let lost = Service {
+        selector: None,
+        ingress: vec![at("1.2.3.4")],
+        annotations: map(&[("aggregated.lb-id", "lb-1"), ("mine", "x")]),
+        labels: map(&[("aggregated.region", "cn-hefei")]),
+        ..service()
+    };
+    let plan = planned(&view(lost, [pool("np123")], []));
+    assert_eq!(plan.ingress, Some(Vec::new()));
+    let goes = |key: &str| BTreeMap::from([(key.to_owned(), None)]);
+    assert_eq!(plan.annotations, goes("aggregated.lb-id"));
+    assert_eq!(plan.labels, goes("aggregated.region"));
+}
+
+#[test]
+fn b6_equal_addresses_are_one_and_their_order_never_flaps() {
+    let named = |name: &str| Ingress {
+        hostname: Some(name.to_owned()),
+        ..Ingress::default()
+    };
+    let reporting = |pool: &str, ingress: Vec<Ingress>| PoolService {
+        ingress,
+        ..ps(pool)
+    };
+    // A shared load balancer has one address for both; two names have no address to sort by.
+    let one = reporting("np1", vec![named("b.example"), at("1.2.3.4")]);
+    let two = reporting("np2", vec![at("1.2.3.4"), named("a.example")]);
+    let expected = vec![at("1.2.3.4"), named("a.example"), named("b.example")];
+    let pools = || [pool("np1"), pool("np2")];
+    for both in [[one.clone(), two.clone()], [two, one]] {
+        let first = planned(&view(service(), pools(), both.clone()));
+        assert_eq!(first.ingress.as_ref(), Some(&expected));
+        let published = Service {
+            ingress: expected.clone(),
+            ..service()
+        };
+        assert_quiet(&planned(&view(published, pools(), both)));
     }
 }
 

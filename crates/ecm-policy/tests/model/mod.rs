@@ -166,6 +166,8 @@ pub(crate) struct World {
     pub(crate) mass_loss: bool,
     /// Reads by id say "gone", lists do not agree.
     pub(crate) blind: bool,
+    /// Servers that cannot be attached: not Running, or in another network.
+    pub(crate) unattachable: Vec<String>,
     /// No wait is longer than this, in seconds.
     pub(crate) patience: i64,
     tokens: BTreeMap<String, (BTreeMap<String, String>, String)>,
@@ -191,6 +193,7 @@ impl World {
             refused: Vec::new(),
             mass_loss: false,
             blind: false,
+            unattachable: Vec::new(),
             patience: i64::MAX,
             tokens: BTreeMap::new(),
             serial: 0,
@@ -365,7 +368,8 @@ impl World {
             observed.vswitches = Some(vec!["vsw-0".into(), "vsw-1".into()]);
         }
         if needs.contains(&Need::Attachable) {
-            observed.attachable = Some((0..500).map(|i| format!("i-{i:03}")).collect());
+            let all = (0..500).map(|i| format!("i-{i:03}"));
+            observed.attachable = Some(all.filter(|id| !self.unattachable.contains(id)).collect());
         }
         observed
     }
@@ -391,6 +395,14 @@ impl World {
                 &cx,
             );
             if plan.needs.is_empty() {
+                for event in &plan.report.events {
+                    let known = ecm_policy::events::of(event.reason);
+                    assert_eq!(
+                        known.map(|known| known.is_warning),
+                        Some(event.warning),
+                        "{event:?}"
+                    );
+                }
                 return plan;
             }
             assert!(plan.lanes.is_empty() && plan.ledger.is_none() && !plan.released);
@@ -402,6 +414,25 @@ impl World {
             needs.extend(plan.needs);
         }
         panic!("needs have no end");
+    }
+
+    /// The plan for what is read of the cloud by these needs, changed by `change`.
+    pub(crate) fn plan_with(
+        &self,
+        snapshot: &Snapshot,
+        needs: &[Need],
+        change: impl FnOnce(&mut Observed),
+    ) -> Plan {
+        let identity = identity();
+        let desired = desired(snapshot, &Config::new(identity.clone()), self.now);
+        let mut observed = self.observe(&needs.iter().copied().collect(), &desired);
+        change(&mut observed);
+        let cx = Context {
+            identity: &identity,
+            pool_service: &snapshot.pool_service,
+            now: self.now,
+        };
+        plan(&desired, &observed, &self.state(), &cx)
     }
 
     /// One sync.
@@ -538,6 +569,12 @@ impl World {
         self.audit.push(step.clone());
         if let (Step::CreateLoadBalancer(_), Some(ledger)) = (step, &mut self.ledger) {
             ledger.load_balancer.intent = None;
+        }
+        if let (Step::CreateEip(_), Some(record)) = (
+            step,
+            self.ledger.as_mut().and_then(|ledger| ledger.eip.as_mut()),
+        ) {
+            record.intent = None;
         }
         self.refused.retain(|known| !known.covers(step));
         self.refused.push(Refused {

@@ -105,3 +105,47 @@ fn rule_3_6_a_weight_can_follow_the_pods_of_a_node() {
     let world = settled(&s);
     assert!(world.detail().backends.iter().all(|b| b.weight == 100));
 }
+
+#[test]
+fn rule_7_5_who_turns_the_drain_off_waits_for_nobody() {
+    let mut s = snapshot(2);
+    annotate(&mut s, "ecm.alibabacloud.com/drain-seconds", "600");
+    let mut world = settled(&s);
+    world.patience = 0;
+    s.endpoints.truncate(1);
+    world.ticks(&s, 2);
+    assert_eq!(world.ledger.as_ref().unwrap().draining.len(), 1);
+    s.pool_service.annotations.clear();
+    let plan = world.tick(&s);
+    assert!(plan.ledger.unwrap().draining.is_empty());
+    assert_eq!(world.servers(), ["i-000"]);
+}
+
+#[test]
+fn rule_7_5_a_server_that_drains_longest_goes_first_and_each_after_its_own_time() {
+    let mut s = snapshot(3);
+    annotate(&mut s, "ecm.alibabacloud.com/drain-seconds", "60");
+    let mut world = settled(&s);
+    world.patience = 0;
+    s.endpoints.truncate(2);
+    let first = world.now;
+    world.ticks(&s, 4);
+    s.endpoints.truncate(1);
+    let second = world.now;
+    let plan = world.tick(&s);
+    assert_eq!(plan.wait, Wait::Detail);
+    let plan = world.tick(&s);
+    assert_eq!(
+        plan.wait,
+        Wait::Seconds(60 - (world.now - 5 - first)),
+        "the next end"
+    );
+    while world.servers().len() == 3 {
+        world.tick(&s);
+    }
+    assert_eq!(world.now - 5 - first, 60);
+    while world.servers().len() == 2 {
+        world.tick(&s);
+    }
+    assert_eq!(world.now - 5 - second, 60);
+}

@@ -5,7 +5,7 @@ use crate::model::{P, World, annotate, port, service, snapshot};
 use crate::{NAME, kinds, reason, settled};
 use ecm_policy::conditions::{ConditionType, Reason};
 use ecm_policy::observed::{LoadBalancerDetail, LoadBalancerStatus};
-use ecm_policy::plan::{Step, Wait};
+use ecm_policy::plan::{Need, Step, Wait};
 use ecm_policy::snapshot::Snapshot;
 
 #[test]
@@ -102,6 +102,11 @@ fn rule_5_4_an_eip_of_another_cluster_of_our_id_stops_every_write() {
         .values_mut()
         .for_each(|lb| lb.detail = Some(LoadBalancerDetail::default()));
     assert_eq!(world.ticks(&s, 3), []);
+    let plan = world.look(&s);
+    let told = plan.report.conditions.get(ConditionType::LoadBalancerReady);
+    let told = told.unwrap();
+    assert_eq!(told.reason, Reason::ClusterIdInUse);
+    assert!(told.message.contains("other"), "{}", told.message);
 }
 
 #[test]
@@ -207,4 +212,88 @@ fn rule_4_1_one_load_balancer_and_one_eip_unless_the_address_is_private() {
     assert_eq!(eips(&s), (1, vec!["203.0.113.7".to_owned()]));
     annotate(&mut s, &format!("{P}address-type"), "intranet");
     assert_eq!(eips(&s), (0, vec!["10.0.0.9".to_owned()]));
+}
+
+#[test]
+fn rule_3_6_a_private_address_does_not_get_an_eip_by_an_edit() {
+    let mut s = snapshot(1);
+    annotate(&mut s, &format!("{P}address-type"), "intranet");
+    let mut world = settled(&s);
+    annotate(&mut s, &format!("{P}address-type"), "internet");
+    assert_eq!(world.settle(&s), []);
+    let plan = world.look(&s);
+    assert_eq!(plan.ledger, None);
+    assert_eq!(
+        reason(&plan, ConditionType::InSync),
+        Some(Reason::ImmutableSetting)
+    );
+    assert_eq!(
+        (world.eips.len(), world.published),
+        (0, vec!["10.0.0.9".to_owned()])
+    );
+}
+
+#[test]
+fn rule_9_3_the_second_look_is_after_30_seconds_and_not_before() {
+    let s = snapshot(1);
+    let mut world = settled(&s);
+    world.patience = 0;
+    world.load_balancers.clear();
+    for passed in [0, 5, 10, 15, 20, 25] {
+        let plan = world.tick(&s);
+        assert_eq!(
+            plan.wait,
+            Wait::Seconds(30 - passed),
+            "{passed} s after the first look"
+        );
+        assert!(
+            !plan
+                .report
+                .events
+                .iter()
+                .any(|e| e.reason == Reason::LoadBalancerLost)
+        );
+    }
+    let plan = world.tick(&s);
+    assert_eq!(plan.wait, Wait::Again);
+    assert!(
+        plan.report
+            .events
+            .iter()
+            .any(|e| e.reason == Reason::LoadBalancerLost)
+    );
+}
+
+#[test]
+fn rule_5_5_only_a_list_that_began_after_15_minutes_decides_about_a_create() {
+    let s = snapshot(1);
+    let mut world = World::new();
+    world.drop_creates = true;
+    world.tick(&s);
+    let record = &world.ledger.as_ref().unwrap().load_balancer;
+    let first_sent = record.intent.as_ref().unwrap().first_sent;
+    world.now = first_sent + 2_000;
+    let decided_by = |begun_at| {
+        let plan = world.plan_with(&s, &[Need::ByName, Need::VSwitches], |observed| {
+            observed.by_name.as_mut().unwrap().begun_at = begun_at;
+        });
+        plan.needs.is_empty()
+    };
+    assert!(!decided_by(first_sent + 899));
+    assert!(decided_by(first_sent + 900));
+}
+
+#[test]
+fn rule_6_4_what_was_lost_is_not_made_again_while_something_is_refused() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    service(&mut s).source_ranges = vec!["192.0.2.0/24".to_owned()];
+    world.load_balancers.clear();
+    let steps = world.ticks(&s, 20);
+    assert!(
+        !steps
+            .iter()
+            .any(|step| matches!(step, Step::CreateLoadBalancer(_))),
+        "{steps:?}"
+    );
 }

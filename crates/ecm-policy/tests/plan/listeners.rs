@@ -184,3 +184,15 @@ fn rule_6_1_each_port_that_cannot_be_is_refused_by_itself() {
     );
     assert!(reason(&plan, ConditionType::ListenersReady).is_some());
 }
+
+#[test]
+fn rule_6_3_a_listener_on_a_wanted_port_of_our_own_load_balancer_is_made_ours() {
+    let s = snapshot(1);
+    let mut world = settled(&s);
+    let lb = world.load_balancers.values_mut().next().unwrap();
+    let listeners = &mut lb.detail.as_mut().unwrap().listeners;
+    let ours = listeners[0].description.clone();
+    "somebody's".clone_into(&mut listeners[0].description);
+    assert_eq!(kinds(&world.settle(&s)), ["SetListener"]);
+    assert_eq!(world.detail().listeners[0].description, ours);
+}

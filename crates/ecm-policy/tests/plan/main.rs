@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod any;
 mod backends;
 mod converge;
 mod create;
@@ -15,6 +16,7 @@ mod listeners;
 mod model;
 mod refusals;
 mod serve;
+mod steps;
 mod users;
 
 use ecm_policy::conditions::{ConditionType, Reason, Status};

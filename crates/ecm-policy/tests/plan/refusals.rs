@@ -84,3 +84,23 @@ fn rule_5_7_credentials_of_another_account_prove_nothing_and_change_nothing() {
     world.settle(&s);
     assert!(world.finalized && world.load_balancers.is_empty());
 }
+
+#[test]
+fn rule_3_2_a_pool_that_lost_its_place_goes_on_where_the_ledger_says() {
+    let mut s = snapshot(1);
+    let mut world = settled(&s);
+    let ledger = ecm_policy::ledger::write(world.ledger.as_ref().unwrap()).unwrap();
+    annotate(&mut s, "ecm.alibabacloud.com/ledger", &ledger);
+    s.pool_service.has_finalizer = true;
+    s.pool.as_mut().unwrap().annotations.clear();
+    s.nodes.push(model::node(1));
+    s.endpoints.push(model::endpoint(1));
+    assert_eq!(kinds(&world.settle(&s)), ["AddBackends"]);
+    assert_eq!(
+        reason(&world.look(&s), ConditionType::Accepted),
+        Some(Reason::PlacementMissing)
+    );
+    // One that was never placed has no place.
+    s.pool_service.annotations.clear();
+    assert_eq!(World::new().settle(&s), []);
+}

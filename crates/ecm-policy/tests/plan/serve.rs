@@ -84,3 +84,33 @@ fn rule_4_6_an_inactive_load_balancer_is_activated_after_30_seconds() {
     assert_eq!(world.look(&s).steps().count(), 0);
     assert_eq!(kinds(&world.settle(&s)), ["ActivateLoadBalancer"]);
 }
+
+#[test]
+fn rule_4_6_exactly_30_seconds_inactive_is_not_yet_too_long() {
+    let s = snapshot(1);
+    let mut world = settled(&s);
+    let steps = |world: &mut World, age| {
+        let lb = world.load_balancers.values_mut().next().unwrap();
+        (lb.status, lb.status_age) = (LoadBalancerStatus::InActive, age);
+        kinds(&world.look(&s).steps().cloned().collect::<Vec<_>>())
+    };
+    assert!(steps(&mut world, 30).is_empty());
+    assert_eq!(steps(&mut world, 31), ["ActivateLoadBalancer"]);
+}
+
+#[test]
+fn rule_10_1_nobody_is_told_that_the_cloud_is_as_asked_while_it_is_being_made() {
+    let s = snapshot(1);
+    let mut world = World::new();
+    while world.published.is_empty() {
+        let plan = world.tick(&s);
+        let is_published = plan.report.addresses != Addresses::Keep;
+        assert_eq!(
+            plan.report.conditions.is_true(ConditionType::InSync),
+            is_published
+        );
+    }
+    world.settle(&s);
+    let conditions = world.look(&s).report.conditions;
+    assert!(conditions.is_true(ConditionType::InSync));
+}

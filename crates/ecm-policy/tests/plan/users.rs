@@ -6,8 +6,8 @@ use crate::{foreign, kinds, reason, settled, wanted};
 use ecm_policy::conditions::{ConditionType, Reason};
 use ecm_policy::desired::{Config, Desired, desired};
 use ecm_policy::listeners::Protocol;
-use ecm_policy::observed::LoadBalancerStatus;
-use ecm_policy::plan::{Step, Wait};
+use ecm_policy::observed::{EipStatus, LoadBalancerStatus, Presence};
+use ecm_policy::plan::{Addresses, Need, Step, Wait};
 
 #[test]
 fn rule_4_9_a_user_id_does_not_forget_the_eip_of_a_lost_load_balancer() {
@@ -192,4 +192,90 @@ fn rule_4_8_an_id_without_the_flag_is_refused_and_nothing_is_written() {
         Some(Reason::ManagedByUserRequired)
     );
     assert_eq!(world.ledger, None);
+}
+
+#[test]
+fn rule_5_3_a_ledger_with_little_room_takes_what_it_has_already_and_then_the_first() {
+    let mut s = snapshot(3);
+    annotate(&mut s, &format!("{P}managed-by-user"), "true");
+    annotate(&mut s, &format!("{P}id"), "lb-user");
+    let mut world = World::new();
+    world.users_load_balancer("lb-user");
+    world.settle(&s);
+    // All but one place is taken; `i-000` has one, although somebody detached it.
+    let ledger = world.ledger.as_mut().unwrap();
+    ledger.backends = (0..3_998).map(|i| format!("i-x{i}")).collect();
+    ledger.backends.insert("i-000".into());
+    world.users_load_balancer("lb-user").backends = (0..3_998)
+        .map(|i| model::backend(&format!("i-x{i}"), 100))
+        .collect();
+    let plan = world.look(&s);
+    let attached: Vec<_> = plan
+        .steps()
+        .filter_map(|step| match step {
+            Step::AddBackends { servers, .. } => Some(servers),
+            _ => None,
+        })
+        .flatten()
+        .map(|server| server.server_id.as_str())
+        .collect();
+    assert_eq!(attached, ["i-000", "i-001"]);
+    assert!(plan.ledger.unwrap().backends.contains("i-001"));
+}
+
+#[test]
+fn rule_4_9_only_a_users_load_balancer_that_is_gone_makes_place_for_another() {
+    let mut s = snapshot(1);
+    annotate(&mut s, &format!("{P}managed-by-user"), "true");
+    annotate(&mut s, &format!("{P}id"), "lb-user");
+    let mut world = World::new();
+    world.users_load_balancer("lb-user");
+    world.settle(&s);
+    annotate(&mut s, &format!("{P}id"), "lb-other");
+    world.users_load_balancer("lb-other");
+    assert_eq!(world.settle(&s), []);
+    let plan = world.look(&s);
+    assert_eq!(
+        reason(&plan, ConditionType::InSync),
+        Some(Reason::ImmutableSetting)
+    );
+    let message = &plan
+        .report
+        .conditions
+        .get(ConditionType::InSync)
+        .unwrap()
+        .message;
+    assert!(message.contains("lb-user"), "{message}");
+    // A read that finds nothing is not enough.
+    world.blind = true;
+    assert_eq!(world.ticks(&s, 5), []);
+    world.blind = false;
+    world.load_balancers.remove("lb-user");
+    world.ledger.as_mut().unwrap().sequence = 7;
+    world.settle(&s);
+    let ledger = world.ledger.as_ref().unwrap();
+    assert_eq!(ledger.load_balancer.id.as_deref(), Some("lb-other"));
+    assert_eq!(ledger.sequence, 7, "a new ledger goes on counting");
+    assert_eq!(world.servers(), ["i-000"]);
+    assert_eq!(world.published, ["10.0.0.9"]);
+}
+
+#[test]
+fn rule_4_7_an_eip_that_leads_elsewhere_is_not_published() {
+    let mut s = snapshot(1);
+    annotate(&mut s, &format!("{P}managed-by-user"), "true");
+    annotate(&mut s, &format!("{P}id"), "lb-user");
+    let mut world = World::new();
+    world.users_load_balancer("lb-user");
+    world.settle(&s);
+    let needs = [Need::LoadBalancer, Need::Detail, Need::Eip];
+    let plan = world.plan_with(&s, &needs, |observed| {
+        let mut moved = model::eip("eip-user", "mine", 1);
+        (moved.status, moved.bound_to) = (EipStatus::InUse, Some("lb-other".into()));
+        observed.eip = Presence::Present(moved);
+    });
+    let Addresses::Publish { ip, .. } = plan.report.addresses else {
+        panic!("{plan:?}");
+    };
+    assert_eq!(ip, "10.0.0.9");
 }

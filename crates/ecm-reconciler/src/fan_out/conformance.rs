@@ -47,6 +47,16 @@ const POINTS: &[Point] = &[
         &[],
     ),
     (
+        "29 no selector: nothing is made, but that is said (behaviour 1.2)",
+        |i| i.apply_service(service("new", selector(Value::Null))),
+        &["new"],
+    ),
+    (
+        "29 delete without a selector",
+        |i| i.delete_service(&key("bare")),
+        &["bare"],
+    ),
+    (
         "30 clusterIP",
         |i| i.apply_service(service("test", spec("clusterIP", json!("10.0.0.9")))),
         &[],
@@ -117,6 +127,21 @@ const POINTS: &[Point] = &[
         &[],
     ),
     (
+        "42 no managed-by: it names the Service, and a lost label is put back",
+        |i| i.apply_pool_service(ps("mine", unmanaged())),
+        &["test"],
+    ),
+    (
+        "42 delete without managed-by",
+        |i| i.delete_pool_service(&key("mine")),
+        &[],
+    ),
+    (
+        "43 no service-name",
+        |i| i.apply_pool_service(ps("np9", label(Value::Null))),
+        &[],
+    ),
+    (
         "44 both labels",
         |i| i.apply_pool_service(ps("test-np9", json!({}))),
         &["test"],
@@ -156,6 +181,11 @@ const POINTS: &[Point] = &[
         "50 created",
         |i| i.apply_pool_service(ps("test-np234", json!({}))),
         &["test"],
+    ),
+    (
+        "51 created without service-name",
+        |i| i.apply_pool_service(ps("np123", label(Value::Null))),
+        &[],
     ),
     (
         "52 service-name changed",
@@ -322,6 +352,10 @@ fn selector(value: Value) -> Value {
 
 fn label(service: Value) -> Value {
     meta("labels", json!({ keys::SERVICE_NAME: service }))
+}
+
+fn unmanaged() -> Value {
+    meta("labels", json!({ keys::MANAGED_BY: null }))
 }
 
 fn other_type() -> Value {

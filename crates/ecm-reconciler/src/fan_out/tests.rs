@@ -428,7 +428,7 @@ async fn a_repair_touches_what_drifted_and_nothing_newer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn status_and_annotations_are_patched_without_touching_anything_else() {
+async fn b9_status_and_annotations_are_patched_without_touching_anything_else() {
     let serving = ps(
         "hefei",
         &json!({ "status": {
@@ -505,7 +505,7 @@ async fn a_replica_that_does_not_lead_writes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_api_server_that_does_not_answer_holds_a_worker_for_the_deadline_only() {
+async fn b15_an_api_server_that_does_not_answer_holds_a_worker_for_the_deadline_only() {
     let (fan_out, _) = fan_out(
         &[service(&json!({}))],
         &["hefei"],
@@ -526,4 +526,22 @@ async fn an_api_server_that_does_not_answer_holds_a_worker_for_the_deadline_only
         "{error:?}"
     );
     assert_eq!(started.elapsed(), crate::deadline::CALL);
+}
+
+// rule_2_7
+#[tokio::test(start_paused = true)]
+async fn b14_that_no_pool_matches_is_not_said_at_every_look() {
+    let (fan_out, calls) = fan_out(
+        &[service(&json!({}))],
+        &[],
+        &[],
+        Leadership::sole_replica(),
+        server(service(&json!({})), Vec::new()),
+    );
+    for _ in 0..3 {
+        assert_eq!(sync(&fan_out).await.unwrap(), Next::Wait);
+    }
+    // Nobody writes events here: each that is said counts as dropped.
+    assert_eq!(fan_out.notifier.dropped(), 1);
+    assert!(calls.all().is_empty(), "{calls:?}");
 }

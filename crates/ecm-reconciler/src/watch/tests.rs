@@ -18,7 +18,7 @@ fn resources(names: &[&str]) -> Answer {
 }
 
 #[tokio::test]
-async fn the_newest_version_that_has_node_pools_is_read() {
+async fn b17_the_newest_version_that_has_node_pools_is_asked_for_at_the_start() {
     // v1beta2 is served, but has other kinds only.
     let (client, _) = scripted::client(|call: &Call| match call.what.as_str() {
         "GET /apis/network.openyurt.io/v1alpha1" => resources(&["poolservices"]),
@@ -117,6 +117,16 @@ async fn every_kind_is_listed_before_the_index_counts_as_synced() {
     .unwrap()
     .unwrap();
     assert!(index.lock().unwrap().all_synced());
+    // B17: what was found at the start is what is watched.
+    let pools = calls
+        .paths()
+        .into_iter()
+        .filter(|path| path.contains("nodepools"));
+    let version = |path: &String| path == "GET /apis/apps.openyurt.io/v1beta1/nodepools";
+    assert!(
+        pools.clone().count() > 0 && pools.clone().all(|path| version(&path)),
+        "{calls:?}"
+    );
     assert!(
         calls
             .paths()
