@@ -5,7 +5,7 @@
 //! planned is then imagined as done and planned again, until nothing is left to do. There is
 //! nothing here that could write.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +13,16 @@ use ecm_policy::conditions::{Condition, Reason, Status};
 use ecm_policy::desired::{self, Desired, Notice, desired};
 use ecm_policy::fan_out;
 use ecm_policy::imagine;
-use ecm_policy::ledger::{self, State};
-use ecm_policy::observed::Observed;
+use ecm_policy::ledger::{self, Ledger, State};
+use ecm_policy::observed::{LoadBalancer, Observed, Presence};
 use ecm_policy::placement::Placement;
 use ecm_policy::plan::{Addresses, Event, Plan, Step, Wait};
-use ecm_policy::snapshot::{ObjectKey, Snapshot};
+use ecm_policy::snapshot::{ObjectKey, PoolService, Snapshot};
 use ens_openapi::EnsApi;
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
+use poolservice_api::keys;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -145,6 +147,23 @@ impl Forecast {
     }
 }
 
+impl PoolServiceForecast {
+    /// Nothing is foreseen yet.
+    fn of(ps: &PoolService) -> Self {
+        Self {
+            pool_service: ps.key.clone(),
+            service: ps.service.clone(),
+            pool: ps.pool.clone(),
+            placement: None,
+            steps: Vec::new(),
+            refusals: Vec::new(),
+            notices: Vec::new(),
+            waits: Vec::new(),
+            outcome: Outcome::Stays,
+        }
+    }
+}
+
 impl Preview {
     /// A preview that reads the cloud through `cloud`; without one it takes the cloud as empty,
     /// and all that people name in it as there. `client` is asked for confirmations of losses,
@@ -200,10 +219,14 @@ impl Preview {
             .map(|ps| ps.key.clone())
             .collect();
         let mut pool_services = Vec::with_capacity(keys.len());
+        let mut shared = Shared::default();
         for key in keys {
             if let Some(snapshot) = index.snapshot(&key) {
-                let forecast = self.pool_service(&snapshot, &index, fresh).await;
+                let named = index.users_load_balancer(&key);
+                let before = named.and_then(|id| shared.0.get(id)).cloned();
+                let (forecast, end) = self.pool_service(&snapshot, &index, fresh, before).await;
                 pool_services.push(forecast);
+                shared.take(&mut index, &key, end);
             }
         }
         Forecast {
@@ -217,24 +240,18 @@ impl Preview {
         snapshot: &Snapshot,
         index: &Index,
         fresh: Freshness,
-    ) -> PoolServiceForecast {
+        imagined: Option<LoadBalancer>,
+    ) -> (PoolServiceForecast, End) {
         let begun = self.clock.seconds();
         let mut now = begun;
         let mut ps = snapshot.pool_service.clone();
         let mut state = ledger::of(&ps);
         let desired = desired(snapshot, &self.config, begun);
-        let mut observed = Observed::default();
-        let mut forecast = PoolServiceForecast {
-            pool_service: ps.key.clone(),
-            service: ps.service.clone(),
-            pool: ps.pool.clone(),
-            placement: None,
-            steps: Vec::new(),
-            refusals: Vec::new(),
-            notices: Vec::new(),
-            waits: Vec::new(),
-            outcome: Outcome::Stays,
+        let mut observed = Observed {
+            load_balancer: imagined.map_or(Presence::Unread, Presence::Present),
+            ..Observed::default()
         };
+        let mut forecast = PoolServiceForecast::of(&ps);
         let doubts = |region: String| async move {
             let lists = self.regions.as_ref()?.latest(&region)?;
             let recorded = index.recorded_in(&region);
@@ -266,7 +283,7 @@ impl Preview {
                         LookError::Stuck(_) => error.to_string(),
                     };
                     forecast.outcome = Outcome::Unreadable { error };
-                    return forecast;
+                    return (forecast, None);
                 }
             };
             last = looked.plan;
@@ -316,7 +333,43 @@ impl Preview {
             State::None | State::Lost(_) => None,
         };
         conclude(&mut forecast, &desired, last, ps.published);
-        forecast
+        let end = match (state, observed.load_balancer) {
+            (State::Current(ledger), Presence::Present(found)) => Some((*ledger, found)),
+            _ => None,
+        };
+        (forecast, end)
+    }
+}
+
+/// How a PoolService ends: its ledger and its load balancer; `None` where it has none.
+type End = Option<(Ledger, LoadBalancer)>;
+
+/// Load balancers of users as those left them whose forecast was made before: the next one who
+/// shares it goes on from there.
+#[derive(Debug, Default)]
+struct Shared(BTreeMap<String, LoadBalancer>);
+
+impl Shared {
+    /// Takes the end of one that shares a load balancer, and shows its ledger to the others.
+    fn take(&mut self, index: &mut Index, key: &ObjectKey, end: End) {
+        let Some((ledger, found)) = end.filter(|(ledger, _)| !ledger.load_balancer.is_ours())
+        else {
+            return;
+        };
+        let Some((mut ps, text)) = index
+            .pool_service(key)
+            .cloned()
+            .zip(ledger::write(&ledger).ok())
+        else {
+            return;
+        };
+        ps.snapshot
+            .annotations
+            .insert(keys::LEDGER.to_owned(), text);
+        ps.snapshot.has_finalizer = true;
+        ps.ledger = Some(Box::new(ledger));
+        index.apply_pool_service(ps);
+        self.0.insert(found.id.clone(), found);
     }
 }
 
@@ -368,7 +421,7 @@ fn fan_out_of(
     now: i64,
 ) -> Option<ServiceForecast> {
     let view = index.service_view(key)?;
-    let mut plan = fan_out::plan(&view, config, &std::collections::BTreeMap::new(), now);
+    let mut plan = fan_out::plan(&view, config, &BTreeMap::new(), now);
     let forecast = ServiceForecast {
         service: key.clone(),
         create: plan.create.iter().map(|new| new.name.clone()).collect(),
@@ -381,9 +434,11 @@ fn fan_out_of(
         events: std::mem::take(&mut plan.events),
     };
     for new in plan.create {
+        let new_key = ObjectKey::new(&new.namespace, &new.name);
         let mut object = poolservice_api::PoolService::from(new);
-        // The API server gives one; what is made of it here is never sent.
-        object.metadata.uid = Some("new".to_owned());
+        // What the API server would give. Who comes first is decided by age and UID.
+        object.metadata.uid = Some(format!("new/{}/{}", new_key.namespace, new_key.name));
+        object.metadata.creation_timestamp = Timestamp::from_second(now).ok().map(Time);
         index.apply_pool_service(objects::PoolService::from(&object));
     }
     let deleted: BTreeSet<&str> = plan.delete.iter().map(|gone| gone.name.as_str()).collect();
@@ -411,3 +466,6 @@ fn at(seconds: i64) -> Clock {
     let time = Timestamp::from_second(seconds).unwrap_or_default();
     Clock::new(move || time)
 }
+
+#[cfg(test)]
+mod tests;

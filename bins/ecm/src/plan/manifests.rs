@@ -118,8 +118,11 @@ impl Objects {
             assumed.push(format!("not looked at: {}", self.skipped.join(", ")));
         }
         for meta in self.namespaced() {
-            meta.namespace.get_or_insert_with(|| namespace.to_owned());
-            meta.uid.get_or_insert_with(|| "file".to_owned());
+            let namespace = meta.namespace.get_or_insert_with(|| namespace.to_owned());
+            let name = meta.name.as_deref().unwrap_or_default();
+            // Who comes first may be decided by the UID.
+            let uid = || format!("file/{namespace}/{name}");
+            meta.uid.get_or_insert_with(uid);
         }
         if give_node_ports(&mut self.services) {
             assumed.push("node ports that the cluster would give are shown from 30000 on".into());
