@@ -4,6 +4,7 @@
 //! changes have to be noticed, and each that is not has its reason in crates/ecm-policy/mutants.txt.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -34,6 +35,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let output = root().join("target/mutants");
+    fs::create_dir_all(&output).with_context(|| format!("create {}", output.display()))?;
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args([
         "mutants",
@@ -57,8 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "cargo mutants failed ({status}); where it is missing: cargo install --locked cargo-mutants"
     );
     let path = output.join("mutants.out/outcomes.json");
-    let text =
-        std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     let outcomes: Outcomes = serde_json::from_str(&text).context("read the outcomes")?;
     let noticed = outcomes.caught + outcomes.timeout;
     let viable = noticed + outcomes.missed;
