@@ -113,6 +113,13 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl Stack {
+    /// The weight that a server gets: on a shared load balancer the oldest PoolService that wants
+    /// the server decides.
+    pub(crate) fn weight_of(&self, server: &backends::Backend) -> u8 {
+        let decided = self.others.weights.get(&server.server_id);
+        decided.map_or(server.weight, |decided| decided.weight)
+    }
+
     /// Whether the value of this setting is to be left as the cloud has it.
     pub fn keeps(&self, setting: Setting) -> bool {
         self.faults.iter().any(|fault| fault.setting == setting)

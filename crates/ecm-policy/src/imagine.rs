@@ -117,7 +117,8 @@ fn change_eip(step: &Step, eip: &mut Eip) {
     }
 }
 
-fn change_detail(step: &Step, detail: &mut LoadBalancerDetail) {
+/// Takes a step of a listener or of backends as done.
+pub fn change_detail(step: &Step, detail: &mut LoadBalancerDetail) {
     match step {
         Step::CreateListener { listener, .. } => {
             let made = as_observed(listener, ListenerStatus::Stopped);

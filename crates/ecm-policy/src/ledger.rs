@@ -56,6 +56,11 @@ pub struct Ledger {
     /// Servers that are on their way out with weight 0, and since when, seconds since 1970.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub draining: BTreeMap<String, i64>,
+    /// Digest of what was wanted of the load balancer's listeners and backends when all of that
+    /// was last seen in place; `None` from before the first write that changes them until it is in
+    /// place again. EIPs have none: lists show all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<String>,
     /// What deletion does, by the last annotations that could be read (behaviour 8.4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_delete: Option<OnDelete>,
@@ -329,6 +334,7 @@ mod tests {
             eip: None,
             backends: BTreeSet::new(),
             draining: BTreeMap::new(),
+            applied: None,
             on_delete: None,
         }
     }

@@ -21,6 +21,7 @@
 
 pub mod aggregate;
 pub mod annotations;
+mod applied;
 pub mod backends;
 pub mod conditions;
 pub mod desired;

@@ -28,6 +28,14 @@ pub struct Observed {
     /// Other load balancers of our name beside the one that we have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub duplicates: Vec<String>,
+    /// Whether the digest in the ledger may stand for listeners and backends that were not read:
+    /// nobody has read or changed them since this process began, and it is not time to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trusts_ledger: bool,
+    /// Whether the backends were not read since our last writes of them, but are taken as the cloud
+    /// has accepted these: good enough to plan on, and not to publish or record.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_carried: bool,
     /// Why nothing of this region is believed to be gone (behaviour 8.6).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mass_loss: Option<String>,

@@ -214,6 +214,7 @@ pub fn rebuild(
         // Which servers of a user's load balancer we attached nobody can tell: they stay.
         backends: BTreeSet::new(),
         draining: BTreeMap::new(),
+        applied: None,
         on_delete: None,
     })
 }

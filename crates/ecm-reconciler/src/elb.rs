@@ -40,7 +40,7 @@ use crate::observe::{Cloud, Freshness};
 use crate::queue::Next;
 use crate::region::{Changed, Regions};
 use crate::{deadline, report};
-use memory::Memories;
+use memory::{BeforeRecord, Memories};
 use rebuild::RebuildError;
 use turns::Turns;
 
@@ -236,6 +236,9 @@ impl Elb {
                 Err(RebuildError::Doubt(text)) => doubt = Some(text),
             }
         }
+        if state.current().is_some() {
+            self.memories.meet(key, &ps.uid, Instant::now());
+        }
         let desired = desired(snapshot, &self.config.policy, self.clock.seconds());
 
         let asked = digest(&desired);
@@ -302,7 +305,63 @@ impl Elb {
         if plan.wait == Wait::Settled && !has_steps {
             self.memories.settled_as(key, &ps.uid, asked);
         }
-        Ok(self.next(key, &looked, &done, wrote_status))
+        let next = self.next(key, &looked, &done, wrote_status);
+        if wrote_status && looked.plan.applied.is_some() {
+            // What is told now is recorded by a look that has nothing to tell.
+            return Ok(next.no_later_than(Duration::from_secs(1)));
+        }
+        let record = self.record_applied(key, ps, ledger.as_ref(), &looked.plan);
+        match self.metrics.stage("elb", "ledger", record).await? {
+            Some(sooner) => Ok(next.no_later_than(sooner)),
+            None => Ok(next),
+        }
+    }
+
+    /// Records what is in place, once it is told and nothing on its way can change it (behaviour
+    /// 5.3). Says when to try again where that is to be waited for.
+    async fn record_applied(
+        &self,
+        key: &ObjectKey,
+        ps: &PoolService,
+        ledger: Option<&Ledger>,
+        plan: &Plan,
+    ) -> Result<Option<Duration>, SyncError> {
+        let (Some(ledger), Some(applied)) = (ledger, &plan.applied) else {
+            return Ok(None);
+        };
+        let record = &ledger.load_balancer;
+        let Some(id) = record
+            .id
+            .as_ref()
+            .filter(|_| ledger.applied.as_ref() != Some(applied))
+        else {
+            return Ok(None);
+        };
+        match self.memories.before_record(key, Instant::now()) {
+            Some(BeforeRecord::Wait(wait)) => return Ok(Some(wait)),
+            Some(BeforeRecord::ReadAgain) => {
+                let region = &ledger.placement.region;
+                self.regions.changed(region, id, Changed::Whole);
+                return Ok(Some(Duration::from_millis(20)));
+            }
+            None => {}
+        }
+        let next = Ledger {
+            applied: Some(applied.clone()),
+            ..ledger.clone()
+        };
+        let written = self.ledgers.write(key, ps, Some(ledger.sequence), &next);
+        match written.await {
+            Ok(written) => {
+                self.memories.wrote_ledger(key, &ps.uid, written);
+                Ok(None)
+            }
+            Err(LedgerError::Stale { .. }) => {
+                self.memories.forget(key);
+                Ok(Some(Duration::from_millis(200)))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Looks at the cloud with what this process remembers, and plans.
@@ -325,6 +384,12 @@ impl Elb {
                 .regions
                 .whole_read_interval(self.config.whole_read_interval),
         };
+        let period = fresh.detail;
+        let trusted = state.current().and_then(|ledger| {
+            let id = ledger.load_balancer.id.as_ref()?;
+            let region = &ledger.placement.region;
+            Some(self.regions.trusts_ledger(region, id, period))
+        });
         let question = Question {
             pool_service: ps,
             desired,
@@ -332,6 +397,7 @@ impl Elb {
             ledger: state,
             observed: Observed {
                 refused: self.memories.refused(key, &ps.uid, asked),
+                trusts_ledger: trusted.unwrap_or_default(),
                 ..Observed::default()
             },
         };
@@ -363,7 +429,7 @@ impl Elb {
         let record = async {
             let mut done = Vec::new();
             while let Some(result) = results.recv().await {
-                self.forget_changed(&result.step, ledger.as_ref());
+                self.forget_changed(&result, ledger.as_ref());
                 self.forget_refused(&result, ledger.as_ref());
                 if let Some(current) = ledger.as_ref()
                     && let Some(next) = after(current, &result)
@@ -386,7 +452,7 @@ impl Elb {
     }
 
     /// What a step has touched is read again before the next plan.
-    fn forget_changed(&self, step: &Step, ledger: Option<&Ledger>) {
+    fn forget_changed(&self, Done { step, result }: &Done, ledger: Option<&Ledger>) {
         let Some(ledger) = ledger else { return };
         let (id, what) = match step {
             Step::CreateListener {
@@ -405,7 +471,13 @@ impl Elb {
             Step::AddBackends { load_balancer, .. }
             | Step::SetWeights { load_balancer, .. }
             | Step::RemoveBackends { load_balancer, .. } => {
-                (load_balancer.as_str(), Changed::Backends)
+                let is_accepted = matches!(result, Ok(Outcome::Changed | Outcome::AlreadyGone));
+                let what = if is_accepted {
+                    Changed::Accepted(step)
+                } else {
+                    Changed::Backends
+                };
+                (load_balancer.as_str(), what)
             }
             _ => match ledger.load_balancer.id.as_deref() {
                 Some(id) => (id, Changed::Whole),
@@ -428,6 +500,11 @@ impl Elb {
     /// Remembers what the cloud will not have, so that it keeps nothing else waiting.
     fn learn(&self, key: &ObjectKey, uid: &str, asked: u64, done: &[Done]) {
         for done in done {
+            if let Err(StepError::Cloud(error)) = &done.result
+                && error.effect() == Effect::Ambiguous
+            {
+                self.memories.unsure(key, uid, Instant::now());
+            }
             if done.result.is_ok() {
                 self.memories.accepted(key, &done.step);
             } else if (done.is_refused_for_good() || self.is_refused_always(key, done))

@@ -316,7 +316,10 @@ async fn detail(
         return Ok(());
     };
     match regions.detail(region, &found.id, fresh.detail).await? {
-        Some(detail) => found.detail = Some(detail),
+        Some((detail, is_carried)) => {
+            found.detail = Some(detail);
+            observed.is_carried = is_carried;
+        }
         // It went between two reads: the next look decides.
         None => observed.load_balancer = Presence::Gone { confirmed: false },
     }

@@ -262,7 +262,7 @@ pub(super) async fn add_cloud(tree: &mut Tree, regions: &Regions, index: &Index)
         let found = lists.load_balancers.get(&load_balancer.id);
         load_balancer.state = Some(found.map_or_else(gone, |found| found.status.to_string()));
         let detail = regions.detail(&region, &load_balancer.id, Duration::ZERO);
-        let Some(detail) = detail.await.with_context(context)? else {
+        let Some((detail, _)) = detail.await.with_context(context)? else {
             continue;
         };
         load_balancer.listeners = detail

@@ -7,6 +7,7 @@ use super::{
     refused,
 };
 use crate::annotations::Setting;
+use crate::applied;
 use crate::conditions::{ConditionType, Reason, Refusal};
 use crate::desired::Stack;
 use crate::ledger::{Ledger, Owner};
@@ -57,24 +58,69 @@ pub(super) fn attend(
     plan.lane(lane);
 
     let bound = bind(scene, address, ledger, active, plan);
-    let served = active.then(|| serve(scene, ledger, plan)).flatten();
-    publish(stack, here, address, bound, served, plan);
+    let serving = if active {
+        serve(scene, ledger, plan)
+    } else {
+        Serving::NotYet
+    };
+    let ip = address.map_or(&here.address, |eip| &eip.address);
+    match bound {
+        Bound::Lost => plan.report.addresses = Addresses::Withdraw,
+        Bound::Here => publish(scene, ip, serving, plan),
+        // What was not read is read before it is bound to anything.
+        Bound::NotYet if serving == Serving::AsApplied => plan.need(Need::Detail),
+        Bound::NotYet => {}
+    }
+    plan.forget_applied(ledger);
 }
 
-/// Listeners and backends. Says which listeners run; `None` while the backends are not in place.
-pub(super) fn serve(
-    scene: &Scene<'_>,
-    ledger: &mut Ledger,
-    plan: &mut Plan,
-) -> Option<listeners::Served> {
-    let Some(detail) = &scene.here.detail else {
+/// How listeners and backends stand.
+#[derive(PartialEq, Eq)]
+pub(super) enum Serving {
+    /// Something is not in place, or not known.
+    NotYet,
+    /// The backends are in place, and the listeners are like this.
+    Read(listeners::Served),
+    /// They were not read, and the ledger says that nothing is left to do.
+    AsApplied,
+}
+
+/// Listeners and backends.
+pub(super) fn serve(scene: &Scene<'_>, ledger: &mut Ledger, plan: &mut Plan) -> Serving {
+    let Scene { stack, here, .. } = *scene;
+    if let Some(end) = stack.backends.grace_ends {
+        plan.wait(Wait::Seconds((end - scene.cx.now).max(1)));
+    }
+    let Some(detail) = &here.detail else {
+        if is_as_applied(scene, ledger) {
+            backends::tell_weights(stack, plan);
+            return Serving::AsApplied;
+        }
         plan.need(Need::Detail);
-        return None;
+        return Serving::NotYet;
     };
     let is_users = ledger.load_balancer.owner == Owner::User;
     let served = listeners::plan(scene, detail, is_users, plan);
     let in_place = backends::plan(scene, detail, ledger, plan);
-    in_place.then_some(served)
+    if scene.observed.is_carried {
+        plan.wait(Wait::Detail);
+    }
+    if in_place && !scene.observed.is_carried {
+        Serving::Read(served)
+    } else {
+        Serving::NotYet
+    }
+}
+
+/// Whether the ledger says that what is wanted now is what was seen in place last.
+fn is_as_applied(scene: &Scene<'_>, ledger: &Ledger) -> bool {
+    scene.observed.trusts_ledger
+        && scene.here.status == LoadBalancerStatus::Active
+        && ledger.draining.is_empty()
+        && ledger
+            .applied
+            .as_ref()
+            .is_some_and(|applied| *applied == applied::digest(scene.stack, &scene.here.id))
 }
 
 /// How the address stands.
@@ -176,31 +222,29 @@ fn bind(
     bound
 }
 
-/// Publishes the address once traffic would arrive, and withdraws it only when none can.
-fn publish(
-    stack: &Stack,
-    here: &LoadBalancer,
-    address: Option<&Eip>,
-    bound: Bound,
-    served: Option<listeners::Served>,
-    plan: &mut Plan,
-) {
-    if bound == Bound::Lost {
-        plan.report.addresses = Addresses::Withdraw;
-        return;
+/// Publishes an address that leads here, once traffic would arrive (behaviour 4.4).
+pub(super) fn publish(scene: &Scene<'_>, ip: &str, serving: Serving, plan: &mut Plan) {
+    let Scene {
+        stack, here, cx, ..
+    } = *scene;
+    match serving {
+        Serving::Read(served) if served.all_run && served.any_runs => {
+            plan.report.addresses = Addresses::Publish {
+                ip: ip.to_owned(),
+                ports: port_statuses(stack, &served),
+            };
+            plan.applied = Some(applied::digest(stack, &here.id));
+        }
+        // Whatever is to be written or to be told anew is founded on a read.
+        Serving::AsApplied if !plan.lanes.is_empty() || cx.pool_service.published != [ip] => {
+            plan.need(Need::Detail);
+        }
+        Serving::Read(_) | Serving::AsApplied | Serving::NotYet => {}
     }
-    let Some(served) = served.filter(|s| bound == Bound::Here && s.all_run && s.any_runs) else {
-        return;
-    };
-    let ip = address.map_or_else(|| here.address.clone(), |eip| eip.address.clone());
-    plan.report.addresses = Addresses::Publish {
-        ip,
-        ports: port_statuses(stack, &served),
-    };
 }
 
 /// The refused ports. The others are not listed: OpenYurt's CRD asks for an error in every entry.
-pub(super) fn port_statuses(stack: &Stack, served: &listeners::Served) -> Vec<PortStatus> {
+fn port_statuses(stack: &Stack, served: &listeners::Served) -> Vec<PortStatus> {
     let in_the_way = served.refused.iter().map(|(key, reason)| PortStatus {
         port: key.port,
         protocol: key.protocol.as_str().to_uppercase(),

@@ -29,9 +29,6 @@ pub(super) fn plan(
         ..
     } = *scene;
     let wanted = &stack.backends;
-    if let Some(end) = wanted.grace_ends {
-        plan.wait(Wait::Seconds((end - scene.cx.now).max(1)));
-    }
     let is_users = ledger.load_balancer.owner == Owner::User;
     if stack.keeps(Setting::BackendLabel) {
         // Nobody knows which nodes are meant: the list stays as the cloud has it.
@@ -232,7 +229,7 @@ fn attachable(
         plan.wait(Wait::Seconds(60));
     }
     let with_weight = |server: &Backend| Backend {
-        weight: weight(server, stack),
+        weight: stack.weight_of(server),
         ..server.clone()
     };
     Some(fit.into_iter().map(with_weight).collect())
@@ -299,7 +296,7 @@ fn weights(
         .iter()
         .filter(|(_, seen)| !is_users || ledger.backends.contains(&seen.server_id))
         .filter_map(|(server, seen)| {
-            let weight = weight(server, stack);
+            let weight = stack.weight_of(server);
             (weight != seen.weight).then(|| observed::Backend {
                 weight,
                 ..(*seen).clone()
@@ -308,15 +305,8 @@ fn weights(
         .collect()
 }
 
-/// The weight that a server gets: on a shared load balancer the oldest PoolService that wants the
-/// server decides.
-fn weight(server: &Backend, stack: &Stack) -> u8 {
-    let decided = stack.others.weights.get(&server.server_id);
-    decided.map_or(server.weight, |decided| decided.weight)
-}
-
 /// Says which weights somebody else decides otherwise.
-fn tell_weights(stack: &Stack, plan: &mut Plan) {
+pub(super) fn tell_weights(stack: &Stack, plan: &mut Plan) {
     for server in &stack.backends.servers {
         if let Some(Weight { weight, by }) = stack.others.weights.get(&server.server_id)
             && *weight != server.weight

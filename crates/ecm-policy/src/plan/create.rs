@@ -66,6 +66,7 @@ pub(super) fn new_ledger(stack: &Stack, placement: Placement, cx: &Context<'_>) 
         eip: None,
         backends: BTreeSet::new(),
         draining: BTreeMap::new(),
+        applied: None,
         on_delete: stack.on_delete,
     }
 }

@@ -14,6 +14,7 @@ use crate::observed::{self, ListenerStatus, LoadBalancerDetail};
 use crate::snapshot::ObjectKey;
 
 /// How the wanted listeners stand.
+#[derive(PartialEq, Eq)]
 pub(super) struct Served {
     /// Every wanted one that was not refused runs.
     pub(super) all_run: bool,

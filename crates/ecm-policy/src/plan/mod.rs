@@ -55,6 +55,9 @@ pub struct Plan {
     pub ledger: Option<Ledger>,
     /// Steps, in lanes that may run side by side.
     pub lanes: Vec<Lane>,
+    /// The digest that the ledger may take once all of this is told: everything is in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<String>,
     /// When to look again although nothing changes.
     pub wait: Wait,
     /// What to tell people.
@@ -519,7 +522,11 @@ impl Plan {
         refused::withhold(&mut self, &observed.refused, now);
         let wait = self.steps().map(|step| wait_for(step.condition())).max();
         self.wait(wait.unwrap_or_default());
+        if self.wait != Wait::Settled {
+            self.applied = None;
+        }
         if !self.needs.is_empty() {
+            self.applied = None;
             self.ledger = None;
             self.lanes.clear();
             self.released = false;
@@ -528,6 +535,14 @@ impl Plan {
         }
         self.report.conditions.not_in_sync_yet();
         self
+    }
+
+    /// Takes the digest out of a ledger before what it stands for changes: whoever dies between the
+    /// two leaves a ledger that promises nothing.
+    fn forget_applied(&self, ledger: &mut Ledger) {
+        if !self.steps().all(Step::shows_in_lists) {
+            ledger.applied = None;
+        }
     }
 
     /// Asks for something to be read.

@@ -1,6 +1,6 @@
 //! The plan for a user's load balancer: its listeners and backends, nothing else (behaviour 4.7).
 
-use super::attend::{Scene, port_statuses, serve};
+use super::attend::{Scene, Serving, publish, serve};
 use super::create::new_ledger;
 use super::stack::{RETRY_REFUSED, aggregate, progress};
 use super::{Addresses, Context, Event, Need, Plan, Wait};
@@ -72,7 +72,7 @@ pub(super) fn adjust(
         here: found,
         cx,
     };
-    let served = serve(&scene, &mut ledger, plan);
+    let serving = serve(&scene, &mut ledger, plan);
     let ip = match &observed.eip {
         Presence::Present(eip) if eip.bound_to.as_ref() != Some(&id) => Some(&found.address),
         // On its way to or from this load balancer: neither address is right for long.
@@ -97,12 +97,12 @@ pub(super) fn adjust(
             "the EIP is being bound or unbound",
         ),
     }
-    if let (Some(ip), Some(served)) = (ip, served.filter(|s| active && s.all_run && s.any_runs)) {
-        plan.report.addresses = Addresses::Publish {
-            ip: ip.clone(),
-            ports: port_statuses(stack, &served),
-        };
+    match ip {
+        Some(ip) if active => publish(&scene, ip, serving, plan),
+        _ if serving == Serving::AsApplied => plan.need(Need::Detail),
+        _ => {}
     }
+    plan.forget_applied(&mut ledger);
     if before != Some(&ledger) {
         plan.ledger = Some(ledger);
     }

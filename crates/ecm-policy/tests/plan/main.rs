@@ -7,6 +7,7 @@
 )]
 
 mod any;
+mod applied;
 mod backends;
 mod converge;
 mod create;

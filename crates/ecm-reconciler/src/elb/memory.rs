@@ -16,6 +16,14 @@ const FIRST_MINUTE: Duration = Duration::from_secs(1);
 /// How often it is looked at afterwards.
 const LATER: Duration = Duration::from_secs(10);
 
+/// For how long nothing was changed before it is recorded what is in place: endpoints seldom move
+/// alone, and a record costs a write to Kubernetes.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// For how long a write may be on its way that nobody hears of any more: three times the deadline of
+/// an exchange (`ens_openapi::client::Deadlines`).
+const IN_FLIGHT: Duration = Duration::from_secs(30);
+
 /// How old lists may be where something is tried again.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -43,6 +51,10 @@ struct Memory {
     pending_since: Option<Instant>,
     /// How closely lists are followed.
     lists: Follow,
+    /// When our last step of any kind was answered.
+    last_step: Option<Instant>,
+    /// Until when a write may take effect whose answer nobody has.
+    unsure_until: Option<Instant>,
     /// Failed calls in a row.
     failures: u32,
     /// What the cloud refused for good, and what was asked for then.
@@ -65,6 +77,15 @@ enum Follow {
     Retry,
     /// They show what is on its way.
     Pending,
+}
+
+/// What comes before a record of what is in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BeforeRecord {
+    /// This time passes: more changes may come, or a write may arrive late.
+    Wait(Duration),
+    /// It is read once more: what was seen may be older than a write that arrived late.
+    ReadAgain,
 }
 
 impl Memories {
@@ -109,9 +130,38 @@ impl Memories {
             if lists_show {
                 memory.wrote_cloud = Some(at);
             }
+            memory.last_step = Some(at);
             // What is pending for a minute is looked at less often, whatever is written meanwhile.
             memory.pending_since.get_or_insert(at);
         });
+    }
+
+    /// A first look at an object of a ledger: the process before this one may have sent a write that
+    /// is still on its way.
+    pub(super) fn meet(&self, key: &ObjectKey, uid: &str, now: Instant) {
+        let is_known = self.lock().get(key).is_some_and(|known| known.uid == uid);
+        if !is_known {
+            self.unsure(key, uid, now);
+        }
+    }
+
+    /// A write was sent, and nobody knows whether it took effect, or still will.
+    pub(super) fn unsure(&self, key: &ObjectKey, uid: &str, now: Instant) {
+        self.with(key, uid, |memory| {
+            memory.unsure_until = Some(now + IN_FLIGHT);
+        });
+    }
+
+    /// What is still to be done before what was seen in place may be recorded.
+    pub(super) fn before_record(&self, key: &ObjectKey, now: Instant) -> Option<BeforeRecord> {
+        let mut memories = self.lock();
+        let memory = memories.get_mut(key)?;
+        let quiet = memory.last_step.map(|last| last + QUIET);
+        let last = quiet.max(memory.unsure_until)?;
+        if now < last {
+            return Some(BeforeRecord::Wait(last.duration_since(now)));
+        }
+        memory.unsure_until.take().map(|_| BeforeRecord::ReadAgain)
     }
 
     /// How old lists may be: while something is pending that they show they follow it, and they
@@ -306,6 +356,28 @@ mod tests {
         assert_eq!(age(after(310)), Duration::from_secs(10), "our own write");
         memories.pending(&key, after(310), true);
         assert_eq!(age(after(320)), FIRST_MINUTE / 2, "on its way");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rule_5_3_what_is_in_place_is_recorded_when_no_write_can_arrive_late() {
+        let memories = Memories::default();
+        let key = ObjectKey::new("shop", "web");
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let wait = |seconds| Some(BeforeRecord::Wait(Duration::from_secs(seconds)));
+        memories.wrote_cloud(&key, "uid", begun, false);
+        assert_eq!(memories.before_record(&key, after(4)), wait(6));
+        assert_eq!(memories.before_record(&key, after(10)), None);
+        memories.unsure(&key, "uid", after(10));
+        memories.wrote_cloud(&key, "uid", after(12), false);
+        assert_eq!(memories.before_record(&key, after(22)), wait(18));
+        let read_again = Some(BeforeRecord::ReadAgain);
+        assert_eq!(memories.before_record(&key, after(40)), read_again);
+        assert_eq!(memories.before_record(&key, after(40)), None);
+        memories.meet(&key, "uid", after(50));
+        assert_eq!(memories.before_record(&key, after(50)), None, "known");
+        memories.meet(&key, "another object", after(50));
+        assert_eq!(memories.before_record(&key, after(60)), wait(20));
     }
 
     #[test]

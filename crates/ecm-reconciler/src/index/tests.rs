@@ -109,6 +109,7 @@ fn users(id: &str, backends: &[&str], ps_uid: &str) -> Value {
         },
         load_balancer: Record::users(id),
         draining: std::collections::BTreeMap::new(),
+        applied: None,
         on_delete: None,
         eip: None,
         backends: backends.iter().map(|id| (*id).to_owned()).collect(),

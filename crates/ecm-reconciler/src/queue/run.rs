@@ -23,6 +23,17 @@ pub enum Next {
     LookAgain(Duration),
 }
 
+impl Next {
+    /// This, and another look after `delay` at the latest.
+    #[must_use]
+    pub fn no_later_than(self, delay: Duration) -> Self {
+        match self {
+            Self::LookAgain(later) => Self::LookAgain(later.min(delay)),
+            Self::Wait => Self::LookAgain(delay),
+        }
+    }
+}
+
 /// Hands the keys of `queue` to `handle`, at most `workers` of them at a time, until `stop` is
 /// cancelled; then waits for those that are running. `name` says in the log what is at work.
 ///
