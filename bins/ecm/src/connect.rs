@@ -2,21 +2,31 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Chain, Context as _, Error, Result, anyhow};
 use clap::Args;
 use ecm_policy::naming;
 use ecm_policy::snapshot::Identity;
 use ecm_reconciler::{SHARE_OF_RATES, identity};
-use ens_openapi::HyperTransport;
 use ens_openapi::client::{ClientBuilder, DEFAULT_ENDPOINT, Deadlines};
 use ens_openapi::credentials::{
     CredentialChain, CredentialsError, CredentialsIo, ProvideCredentials as _,
 };
 use ens_openapi::rate_limit::RateLimiter;
 use ens_openapi::transport::Proxy;
+use ens_openapi::{HyperTransport, sts};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use poolservice_api::keys;
+
+/// How this program is called in the User-Agent header.
+const PROGRAM: &str = concat!("ecm/", env!("CARGO_PKG_VERSION"));
+
+/// A start waits this long at most to hear whose the credentials are.
+const STS_DEADLINES: Deadlines = Deadlines {
+    attempt: Duration::from_secs(4),
+    read: Duration::from_secs(10),
+};
 
 /// Which cluster.
 #[derive(Debug, Clone, Args)]
@@ -44,6 +54,14 @@ pub(crate) struct CloudArgs {
         help_heading = "Cluster and cloud"
     )]
     ens_endpoint: Option<String>,
+    /// Where the cloud says whose the credentials are: a host or URL. Default: sts.aliyuncs.com; nowhere when the cloud is a place of one's own.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ALIBABA_CLOUD_ENDPOINT_STS",
+        help_heading = "Cluster and cloud"
+    )]
+    sts_endpoint: Option<String>,
 }
 
 /// A cluster that can be talked to.
@@ -125,24 +143,61 @@ impl CloudArgs {
         self.ens_endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT)
     }
 
+    /// Where STS is; `None` where the cloud is not the public one and nobody says where its STS is.
+    fn sts_endpoint(&self) -> Option<&str> {
+        let is_public = |endpoint: &str| endpoint.trim_end_matches('/').ends_with(".aliyuncs.com");
+        let default = is_public(self.endpoint()).then_some(sts::DEFAULT_ENDPOINT);
+        self.sts_endpoint.as_deref().or(default)
+    }
+
+    /// Whose the credentials are (behaviour 5.7). Where that cannot be asked, that is said, and one check less is made.
+    pub(crate) async fn account(&self) -> Option<String> {
+        let Some(endpoint) = self.sts_endpoint() else {
+            tracing::info!(
+                "whose the credentials are is not checked: the cloud is not the public one; --sts-endpoint says where to ask"
+            );
+            return None;
+        };
+        let asked = async {
+            let proxy = proxy()?;
+            let sts = sts::client(credentials(proxy.as_ref())?)
+                .endpoint(endpoint)
+                .transport(transport(proxy.as_ref())?)
+                .user_agent_suffix(PROGRAM)
+                .deadlines(STS_DEADLINES)
+                .build()
+                .context("setting up the client of STS")?;
+            identity::cloud_account(&sts).await.map_err(Error::from)
+        };
+        match asked.await {
+            Ok(account) => {
+                tracing::info!(account, "cloud account");
+                Some(account)
+            }
+            Err(error) => {
+                tracing::warn!(
+                    endpoint,
+                    error = format!("{error:#}"),
+                    "whose the credentials are could not be asked: that they are of the right account is not checked"
+                );
+                None
+            }
+        }
+    }
+
     /// What a client of the cloud is built of. It keeps to half of the published rates: they are
     /// the account's, and others use it too (behaviour 11.2).
     ///
     /// The credentials are looked for at once, so that a program without any says so at its start.
     pub(crate) async fn client(&self, deadlines: Deadlines) -> Result<ClientBuilder> {
-        let proxy = Proxy::from_variables(|name| std::env::var(name).ok())
-            .context("the proxy of the environment")?;
-        let transport = || {
-            let builder = HyperTransport::builder().proxy(proxy.clone());
-            builder.build().context("setting up TLS")
-        };
-        let credentials = CredentialChain::official(&CredentialsIo::of_this_process(transport()?));
+        let proxy = proxy()?;
+        let credentials = credentials(proxy.as_ref())?;
         if let Err(error) = credentials.credentials().await {
             return Err(no_credentials(error));
         }
         let mut builder = ens_openapi::Client::builder(credentials)
-            .transport(transport()?)
-            .user_agent_suffix(concat!("ecm/", env!("CARGO_PKG_VERSION")))
+            .transport(transport(proxy.as_ref())?)
+            .user_agent_suffix(PROGRAM)
             .rate_limiter(Arc::new(RateLimiter::with_share(SHARE_OF_RATES)))
             .deadlines(deadlines);
         if let Some(endpoint) = &self.ens_endpoint {
@@ -150,6 +205,22 @@ impl CloudArgs {
         }
         Ok(builder)
     }
+}
+
+/// The proxy of the environment.
+fn proxy() -> Result<Option<Proxy>> {
+    Proxy::from_variables(|name| std::env::var(name).ok()).context("the proxy of the environment")
+}
+
+fn transport(proxy: Option<&Proxy>) -> Result<HyperTransport> {
+    let builder = HyperTransport::builder().proxy(proxy.cloned());
+    builder.build().context("setting up TLS")
+}
+
+/// Where the official clients look.
+fn credentials(proxy: Option<&Proxy>) -> Result<CredentialChain> {
+    let io = CredentialsIo::of_this_process(transport(proxy)?);
+    Ok(CredentialChain::official(&io))
 }
 
 /// Every source that was asked, with its answer, one a line: there is no saying which one the user

@@ -59,8 +59,9 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let self_managed_ids = args.policy.self_managed_ids()?;
     let cluster = args.cluster.connect().await?;
     let ens = args.cloud.client(deadlines(&args.leader)).await?;
-    let who = args.cluster.identity(&cluster).await?;
+    let mut who = args.cluster.identity(&cluster).await?;
     tracing::info!(cluster_id = who.cluster_id, "cluster");
+    who.cloud_account = args.cloud.account().await;
 
     let (fan_out, elb) = elect(&args, &cluster.client)?;
     let leadership = |candidate: &Option<Candidate>| match candidate {

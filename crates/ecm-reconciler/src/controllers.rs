@@ -71,6 +71,10 @@ pub enum RunError {
 /// it too (behaviour 11.2).
 pub const SHARE_OF_RATES: f64 = 0.5;
 
+/// What changes shortly after each other is looked at together (behaviour 7.4): a pod that moves
+/// changes two nodes' servers, and each look at a load balancer that was just written costs a read.
+const COALESCE: Duration = Duration::from_millis(100);
+
 /// How many objects each half works on side by side, unless told otherwise.
 const WORKERS: NonZeroUsize = match NonZeroUsize::new(16) {
     Some(workers) => workers,
@@ -327,7 +331,7 @@ fn enqueue(
         for (queue, keys) in both {
             for key in keys {
                 if let Some(queue) = queue {
-                    queue.add(key);
+                    queue.add_after(key, COALESCE);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use ecm_policy::naming::{self, NameError};
 use ecm_policy::snapshot::Identity;
+use ens_openapi::sts::GetCallerIdentity;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{Api, Client};
 use poolservice_api::keys;
@@ -73,6 +74,16 @@ pub async fn discover(
         cluster_uid,
         cloud_account: None,
     })
+}
+
+/// Asks STS whose the credentials of the cloud are, for [`Identity::cloud_account`]: resources of another account look
+/// like resources that are gone (behaviour 5.7).
+///
+/// # Errors
+/// When STS does not answer. Without an account everything works but this check.
+pub async fn cloud_account(sts: &ens_openapi::Client) -> Result<String, ens_openapi::Error> {
+    let who = sts.send(&GetCallerIdentity {}).await?;
+    Ok(who.account_id)
 }
 
 /// Asks, for no longer than [`deadline::AT_START`].

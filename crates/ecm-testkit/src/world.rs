@@ -245,6 +245,12 @@ impl World {
         })
     }
 
+    /// Somebody gives the controllers credentials of this account. Only the first one sees the
+    /// cloud of this world; any other one sees an empty cloud.
+    pub fn use_account(&self, account: &str) {
+        self.wire.use_account(account);
+    }
+
     /// Cluster and cloud as they are now.
     pub fn view(&self) -> View {
         self.wire.view()

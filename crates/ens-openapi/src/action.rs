@@ -41,10 +41,12 @@ impl Action {
         }
     }
 
-    /// Whether the action only reads. By the naming rule of the API these are `Describe…` and `List…`; everything
-    /// else is taken for a write, so that an unknown action is never repeated.
+    /// Whether the action only reads. By the naming rule of the API these are `Describe…` and `List…`, and
+    /// `GetCallerIdentity` of STS; everything else is taken for a write, so that an unknown action is never repeated.
     pub fn is_read(&self) -> bool {
-        self.name().starts_with("Describe") || self.name().starts_with("List")
+        self.name().starts_with("Describe")
+            || self.name().starts_with("List")
+            || self.name() == "GetCallerIdentity"
     }
 }
 
@@ -74,6 +76,7 @@ mod tests {
     fn an_action_that_is_not_known_to_read_counts_as_a_write() {
         assert!(Action::new("DescribeVSwitches").is_read());
         assert!(Action::new("ListTagResources").is_read());
+        assert!(Action::new("GetCallerIdentity").is_read());
         assert!(!Action::new("ReleaseInstance").is_read());
         assert!(!Action::new("SomethingNew").is_read());
     }

@@ -11,6 +11,7 @@
 //! * [`signer`] is usable alone: pure functions for the signatures of all of Alibaba Cloud's RPC-style APIs.
 //! * Credentials come from anywhere that [`credentials::ProvideCredentials`] stands for;
 //!   [`credentials::CredentialChain`] looks where the official clients look.
+//! * [`sts`] says whose credentials these are, which is worth knowing before anything is taken for lost.
 //! * Time, randomness and the HTTP exchange come in from outside ([`Context`], [`Transport`]); nothing global is
 //!   installed, and the environment is read by the two constructors named `of_this_process` only.
 //!
@@ -72,6 +73,7 @@ pub mod layer;
 mod params;
 pub mod rate_limit;
 pub mod signer;
+pub mod sts;
 pub mod transport;
 
 pub use action::{API_VERSION, Action};

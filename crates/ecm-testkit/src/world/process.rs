@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ecm_reconciler::leader::Leadership;
 use ecm_reconciler::{Controllers, RunError, SHARE_OF_RATES, identity};
 use ens_openapi::rate_limit::RateLimiter;
-use ens_openapi::{Context, Credentials, StaticCredentials};
+use ens_openapi::{Context, Credentials, StaticCredentials, sts};
 use poolservice_api::keys;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -83,24 +83,30 @@ pub(super) async fn run(
         let wire = wire.clone();
         move || wire.random()
     };
-    let mut cloud = ens_openapi::Client::builder(StaticCredentials::new(Credentials::new(
-        ACCESS_KEY_ID,
-        ACCESS_KEY_SECRET,
-    )))
-    .endpoint("http://ens.test")
-    .transport(CloudFace::new(wire.clone(), process))
-    .context(Context::new(move || clock.utc(), random))
-    .before_send(leadership.before_send());
+    let credentials = StaticCredentials::new(Credentials::new(ACCESS_KEY_ID, ACCESS_KEY_SECRET));
+    let face = CloudFace::new(wire.clone(), process);
+    let context = Context::new(move || clock.utc(), random);
+    let mut cloud = ens_openapi::Client::builder(credentials.clone())
+        .endpoint("http://ens.test")
+        .transport(face.clone())
+        .context(context.clone())
+        .before_send(leadership.before_send());
     if wire.config().local_rate_limit {
         cloud = cloud.rate_limiter(Arc::new(RateLimiter::with_share(SHARE_OF_RATES)));
     }
     let cloud = cloud.build()?;
-    let identity = identity::discover(
+    let sts = sts::client(credentials)
+        .endpoint("http://sts.test")
+        .transport(face)
+        .context(context)
+        .build()?;
+    let mut identity = identity::discover(
         client.clone(),
         keys::DEFAULT_LOAD_BALANCER_CLASS,
         Some(CLUSTER_ID.to_owned()),
     )
     .await?;
+    identity.cloud_account = identity::cloud_account(&sts).await.ok();
     Controllers::builder(client, Arc::new(cloud), identity, leadership)
         .clock(ecm_reconciler::clock::Clock::new(move || clock.now()))
         // Seeded at the start of the run; a run has a thread of its own.

@@ -25,6 +25,7 @@ use super::clock::Clock;
 use super::process::Process;
 use super::{Config, View};
 use crate::invariants::Monitor;
+use crate::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET};
 use crate::transcript::{Call, Entry, Side, Transcript, What};
 use crate::trouble::Trouble;
 
@@ -116,6 +117,11 @@ impl Wire {
         let mut gateway = lock(&self.gateway);
         gateway.cloud_mut().settle(self.clock.cloud());
         look(gateway.cloud_mut())
+    }
+
+    /// From now on the AccessKey of the controllers is this account's.
+    pub(super) fn use_account(&self, account: &str) {
+        lock(&self.gateway).add_key_of(ACCESS_KEY_ID, ACCESS_KEY_SECRET, account);
     }
 
     pub(super) fn view(&self) -> View {
@@ -248,7 +254,7 @@ impl Transport for CloudFace {
             wire.note(What::Note(format!("call {number}: {trouble}")));
         }
         let status = reply.response.status();
-        let is_write = !action.starts_with("Describe");
+        let is_write = !(action.starts_with("Describe") || action == "GetCallerIdentity");
         if is_write && !process.leads() {
             let text = format!(
                 "S3: process {} does not lead and sent {action}",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tower::ServiceBuilder;
 
 use super::{Client, Deadlines, Endpoint, EndpointError};
-use crate::action::Action;
+use crate::action::{API_VERSION, Action};
 use crate::context::Context;
 use crate::credentials::ProvideCredentials;
 use crate::layer::{
@@ -19,6 +19,8 @@ use crate::transport::{HyperTransport, TlsError, Transport};
 /// Builds a [`Client`] of the usual [layers](crate::layer).
 pub struct ClientBuilder {
     credentials: Arc<dyn ProvideCredentials>,
+    version: &'static str,
+    default_endpoint: Endpoint,
     endpoint: Option<String>,
     transport: Option<Arc<dyn Transport>>,
     context: Context,
@@ -50,6 +52,8 @@ impl ClientBuilder {
     pub(super) fn new(credentials: Arc<dyn ProvideCredentials>) -> Self {
         Self {
             credentials,
+            version: API_VERSION,
+            default_endpoint: Endpoint::default(),
             endpoint: None,
             transport: None,
             context: Context::system(),
@@ -63,7 +67,15 @@ impl ClientBuilder {
         }
     }
 
-    /// Where calls go: a host, or `http(s)://host[:port]`. [`DEFAULT_ENDPOINT`](super::DEFAULT_ENDPOINT) when not set.
+    /// Another API of the cloud than ENS.
+    pub(crate) fn api(mut self, version: &'static str, default_endpoint: Endpoint) -> Self {
+        self.version = version;
+        self.default_endpoint = default_endpoint;
+        self
+    }
+
+    /// Where calls go: a host, `http(s)://host[:port]`, or an [`Endpoint`] of a region.
+    /// [`DEFAULT_ENDPOINT`](super::DEFAULT_ENDPOINT) when not set.
     #[must_use]
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Some(endpoint.into());
@@ -143,7 +155,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, BuildError> {
         let endpoint = match self.endpoint {
             Some(text) => text.parse()?,
-            None => Endpoint::default(),
+            None => self.default_endpoint,
         };
         let transport = match self.transport {
             Some(transport) => transport,
@@ -161,6 +173,7 @@ impl ClientBuilder {
         let sign = SignLayer::shared(self.credentials)
             .credentials_deadline(attempt)
             .endpoint(endpoint)
+            .version(self.version)
             .context(self.context)
             .method(self.signature)
             .user_agent(user_agent);

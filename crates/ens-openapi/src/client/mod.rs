@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 
 pub use builder::{BuildError, ClientBuilder};
-pub use endpoint::{DEFAULT_ENDPOINT, Endpoint, EndpointError};
+pub use endpoint::{DEFAULT_ENDPOINT, Endpoint, EndpointError, RegionError};
 
 pub use crate::layer::{Attempt, BeforeSend, Observer, Refused, RetryPolicy, SignatureMethod};
 

@@ -39,6 +39,7 @@ pub struct SignLayer {
     credentials: Arc<dyn ProvideCredentials>,
     credentials_deadline: Duration,
     endpoint: Endpoint,
+    version: &'static str,
     context: Context,
     method: SignatureMethod,
     user_agent: HeaderValue,
@@ -55,6 +56,7 @@ impl SignLayer {
             credentials,
             credentials_deadline: Duration::from_secs(10),
             endpoint: Endpoint::default(),
+            version: API_VERSION,
             context: Context::system(),
             method: SignatureMethod::default(),
             user_agent: HeaderValue::from_static(USER_AGENT_NAME),
@@ -72,6 +74,13 @@ impl SignLayer {
     #[must_use]
     pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
         self.endpoint = endpoint;
+        self
+    }
+
+    /// The version of the API that is called, [`API_VERSION`] when not set: another one is another product's.
+    #[must_use]
+    pub fn version(mut self, version: &'static str) -> Self {
+        self.version = version;
         self
     }
 
@@ -144,7 +153,7 @@ async fn exchange<S: SendService>(service: Sign<S>, call: Call) -> Result<Value,
         method: method.as_str(),
         host: signer.settings.endpoint.authority(),
         action: action.name(),
-        version: API_VERSION,
+        version: signer.settings.version,
         params: &params,
     };
     let request = match signer.signed(&unsigned, &credentials) {
