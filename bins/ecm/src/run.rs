@@ -106,8 +106,9 @@ async fn dry_run(args: Args) -> Result<()> {
     let self_managed_ids = args.policy.self_managed_ids()?;
     let cluster = args.cluster.connect().await?;
     let ens = args.cloud.client(deadlines(&args.leader)).await?;
-    let who = args.cluster.identity(&cluster).await?;
+    let mut who = args.cluster.identity(&cluster).await?;
     tracing::info!(cluster_id = who.cluster_id, "cluster");
+    who.cloud_account = args.cloud.account().await;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let ens = ens

@@ -117,7 +117,8 @@ struct Source {
 
 async fn of_cluster(args: &Args) -> Result<Source> {
     let cluster = args.cluster.connect().await?;
-    let identity = args.cluster.identity(&cluster).await?;
+    let mut identity = args.cluster.identity(&cluster).await?;
+    identity.cloud_account = args.cloud.account().await;
     let read = cluster::read(&cluster.client, &identity.load_balancer_class)
         .await
         .context("reading the cluster")?;
