@@ -98,18 +98,15 @@ impl Executor {
     /// Runs all lanes side by side and reports every step as it is done. Returns when the last
     /// lane has ended.
     pub async fn run(&self, lanes: Vec<Lane>, done: mpsc::UnboundedSender<Done>) {
-        join_all(
-            lanes
-                .into_iter()
-                .map(|lane| self.run_lane(lane, done.clone())),
-        )
-        .await;
+        let is_alone = lanes.len() == 1;
+        let lanes = lanes.into_iter();
+        join_all(lanes.map(|lane| self.run_lane(lane, is_alone, done.clone()))).await;
     }
 
-    async fn run_lane(&self, lane: Lane, done: mpsc::UnboundedSender<Done>) {
+    async fn run_lane(&self, lane: Lane, is_alone: bool, done: mpsc::UnboundedSender<Done>) {
         let mut ends = false;
         for step in lane.0 {
-            for piece in self.carry_out(step).await {
+            for piece in self.carry_out(step, is_alone).await {
                 // After a stop the steps that follow were planned for another state.
                 let goes_on = matches!(
                     piece.result,
@@ -125,11 +122,13 @@ impl Executor {
 
     /// Carries out a step. A batch of servers that is refused because of one of them is split, so
     /// that one bad id never blocks the rest (behaviour 7.5); each piece has a result of its own.
-    async fn carry_out(&self, step: Step) -> Vec<Done> {
+    ///
+    /// `is_alone` says whether no other lane runs beside this one.
+    async fn carry_out(&self, step: Step, is_alone: bool) -> Vec<Done> {
         let mut done = Vec::new();
         let mut open = vec![step];
         while let Some(step) = open.pop() {
-            let result = self.step(&step).await;
+            let result = self.step(&step, is_alone).await;
             match (&result, halves(&step)) {
                 (Err(StepError::Cloud(error)), Some((first, second))) if is_about_one(error) => {
                     open.extend([second, first]);
@@ -140,7 +139,7 @@ impl Executor {
         done
     }
 
-    async fn step(&self, step: &Step) -> Result<Outcome, StepError> {
+    async fn step(&self, step: &Step, is_alone: bool) -> Result<Outcome, StepError> {
         self.leadership.check()?;
         let api = self.api.as_ref();
         match step {
@@ -179,7 +178,7 @@ impl Executor {
             Step::SetListener {
                 load_balancer,
                 listener,
-            } => self.set_listener(load_balancer, listener).await,
+            } => self.set_listener(load_balancer, listener, is_alone).await,
             Step::StartListener { load_balancer, key } => changed(
                 api.start_listener(&convert::listener_key(load_balancer, *key))
                     .await,
@@ -270,15 +269,20 @@ impl Executor {
         }
     }
 
-    /// Where the cloud refuses to change a running listener, it is stopped (behaviour 6.2).
+    /// Where the cloud refuses to change a running listener, it is stopped (behaviour 6.2). A load
+    /// balancer that is busy with another write of ours refuses as well: that is no reason to
+    /// interrupt what runs.
     async fn set_listener(
         &self,
         load_balancer: &str,
         listener: &Listener,
+        is_alone: bool,
     ) -> Result<Outcome, StepError> {
         let spec = spec(load_balancer, listener)?;
         match self.api.set_listener(&spec).await {
-            Err(error) if error.class() == ErrorClass::Busy => {
+            Err(error)
+                if error.class() == ErrorClass::Busy && (is_alone || is_about_listener(&error)) =>
+            {
                 self.leadership.check()?;
                 let key = convert::listener_key(load_balancer, listener.key);
                 self.api.stop_listener(&key).await?;
@@ -287,6 +291,11 @@ impl Executor {
             set => changed(set),
         }
     }
+}
+
+/// Whether a wrong state is that of the listener, and not of its load balancer.
+fn is_about_listener(error: &ens_openapi::Error) -> bool {
+    error.code() == Some("IncorrectListenerStatus")
 }
 
 /// A batch of servers as two; `None` for what cannot be split.

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -190,7 +191,15 @@ impl Regions {
                     .get_or_insert_with(|| self.begin(region))
                     .clone()
             };
-            let result = reading.result.clone().await;
+            let result = AssertUnwindSafe(reading.result.clone()).catch_unwind();
+            let result = match result.await {
+                Ok(result) => result,
+                Err(panic) => {
+                    // Whoever asks next begins another: this one would panic for ever (behaviour 11.5).
+                    self.finish(region, reading.begun, None);
+                    resume_unwind(panic);
+                }
+            };
             self.finish(region, reading.begun, result.as_ref().ok());
             if reading.begun >= not_before {
                 return result;

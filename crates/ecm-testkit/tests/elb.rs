@@ -1,18 +1,24 @@
-//! What happens to the PoolServices of a region when what they had is gone.
+//! What the elb half does when things are gone or busy.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     reason = "helpers of tests fail by panicking"
 )]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ecm_reconciler::clock::Clock;
+use ecm_reconciler::region::Regions;
 use ecm_testkit::invariants::Expect;
 use ecm_testkit::scenario::{guide, settle};
 use ecm_testkit::transcript::{Call, Entry, Side, What};
 use ecm_testkit::world::{Config, Topology, World};
+use ens_openapi::transport::{Transport, TransportError};
+use ens_openapi::{Client, Credentials, StaticCredentials};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// A world with one Service in `pools` pools of one region, served.
 async fn serving(pools: u8) -> World {
@@ -194,4 +200,71 @@ async fn rule_8_7_a_pool_that_matches_again_while_its_pool_service_goes_gets_ano
     sleep(Duration::from_millis(30_500)).await;
     world.apply(label(json!("cube"))).unwrap();
     made_again_when_gone(&world, &before).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_6_2_a_load_balancer_that_is_busy_is_no_reason_to_stop_what_runs() {
+    let mut config = Config {
+        topology: Topology::uniform(1, 1, 1),
+        ..Config::default()
+    };
+    config.switches.busy_per_elb = true;
+    let world = World::start(config, 1).unwrap();
+    world.apply(guide::daemon_set()).unwrap();
+    let ports = [(80, 80), (443, 80), (8080, 80), (8443, 80)];
+    world.apply(guide::service(json!({}), &ports)).unwrap();
+    settled(&world).await;
+    let from = entries(&world);
+    let scheduler = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-scheduler";
+    let service = guide::service(json!({ scheduler: "wlc" }), &ports);
+    world.apply(service).unwrap();
+    sleep(Duration::from_secs(60)).await;
+    settled(&world).await;
+
+    let set = |c: &Call| c.verb == "SetLoadBalancerTCPListenerAttribute";
+    let busy = calls_answered(&world, from, "400 IncorrectInstanceStatus", set);
+    assert!(busy > 0, "none met a busy load balancer");
+    assert_eq!(calls(&world, from, set), ports.len());
+    let stopped = calls(&world, from, |c| c.verb == "StopLoadBalancerListener");
+    assert_eq!(stopped, 0);
+}
+
+/// A cloud that holds nothing. The code that reads its first answer panics.
+#[derive(Debug, Default)]
+struct Empty {
+    has_panicked: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl Transport for Empty {
+    async fn exchange(
+        &self,
+        _: http::Request<bytes::Bytes>,
+    ) -> Result<http::Response<bytes::Bytes>, TransportError> {
+        let is_second = self.has_panicked.swap(true, Ordering::Relaxed);
+        assert!(is_second, "the first read panics");
+        let rows = json!({
+            "LoadBalancers": { "LoadBalancer": [] }, "EipAddresses": { "EipAddress": [] },
+            "TotalCount": 0, "PageNumber": 1, "PageSize": 100, "RequestId": "r",
+        });
+        Ok(http::Response::new(rows.to_string().into()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_5_a_list_that_panicked_is_read_again_by_whoever_asks_next() {
+    let client = Client::builder(StaticCredentials::new(Credentials::new("id", "secret")))
+        .endpoint("http://ens.test")
+        .transport(Empty::default())
+        .build()
+        .unwrap();
+    let regions = Arc::new(Regions::new(Arc::new(client), Clock::system()));
+    let begun = Instant::now();
+    let first = {
+        let regions = regions.clone();
+        tokio::spawn(async move { regions.lists("cn-a", begun).await.map(drop) })
+    };
+    assert!(first.await.unwrap_err().is_panic());
+    let lists = regions.lists("cn-a", begun).await.unwrap();
+    assert!(lists.is_complete && lists.load_balancers.is_empty());
 }
