@@ -170,8 +170,9 @@ async fn rule_9_2_a_restart_over_a_thousand_right_ones_writes_nothing() {
     world.restart().await;
     sleep(Duration::from_secs(120)).await;
     assert_eq!(world.writes(), writes);
-    let calls = cloud_calls(&world, from);
-    // Lists, and nothing else. One of each is the person's.
+    let mut calls = cloud_calls(&world, from);
+    // Whose the credentials are, once; lists; and nothing else. One of each is the person's.
+    assert_eq!(calls.remove("GetCallerIdentity"), Some(1), "{calls:?}");
     assert_eq!(calls.len(), 2, "{calls:?}");
     let pages = (usize::from(PER_REGION) + 1).div_ceil(100);
     for list in ["DescribeLoadBalancers", "DescribeEnsEipAddresses"] {
