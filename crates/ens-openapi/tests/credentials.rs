@@ -256,6 +256,22 @@ async fn a_total_failure_names_every_cause_and_no_secret() {
 }
 
 #[tokio::test]
+async fn a_source_that_is_not_set_up_is_named_with_what_would_set_it_up() {
+    let world = World::new([]).variable("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true");
+    let text = world.chain().credentials().await.unwrap_err().to_string();
+    for cause in [
+        "environment: environment variable ALIBABA_CLOUD_ACCESS_KEY_ID is not set",
+        "OIDC: ALIBABA_CLOUD_OIDC_TOKEN_FILE,",
+        "CLI profile: ALIBABA_CLOUD_CLI_PROFILE_DISABLED is true",
+        "credentials file: neither ALIBABA_CLOUD_CREDENTIALS_FILE",
+        "ECS RAM role: ALIBABA_CLOUD_ECS_METADATA_DISABLED is true",
+        "URI: ALIBABA_CLOUD_CREDENTIALS_URI is not set",
+    ] {
+        assert!(text.contains(cause), "{cause} is missing in: {text}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_of_the_wrong_shape_is_not_repeated_in_the_error() {
     let world = World::new([Step::ok(
         r#"{"AccessKeyId":"a","AccessKeySecret":["key-99"]}"#,
@@ -333,6 +349,19 @@ async fn a_role_is_assumed_with_the_role_of_another_profile() {
 }
 
 #[tokio::test]
+async fn a_profile_without_a_role_takes_the_one_that_the_variables_name() {
+    let profile = r#"{"name":"p","mode":"RamRoleArn","access_key_id":"a","access_key_secret":"s"}"#;
+    let world = with_profiles(profile, [sts_answer()])
+        .variable("ALIBABA_CLOUD_ROLE_ARN", "role-3")
+        .variable("ALIBABA_CLOUD_ROLE_SESSION_NAME", "shift");
+    assert_eq!(world.id_and_token().await.0, "STS.id");
+    assert_eq!(
+        world.script.sent()[0].body,
+        "DurationSeconds=3600&RoleArn=role-3&RoleSessionName=shift"
+    );
+}
+
+#[tokio::test]
 async fn profiles_that_assume_each_other_are_an_error_and_no_endless_loop() {
     let circle = r#"{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q","ram_role_arn":"r"},
         {"name":"q","mode":"ChainableRamRoleArn","source_profile":"p","ram_role_arn":"r"}"#;
@@ -375,6 +404,19 @@ async fn a_profile_that_lacks_something_names_it() {
         (
             r#"{"name":"p","mode":"ChainableRamRoleArn"}"#,
             "has no source_profile",
+        ),
+        (
+            r#"{"name":"p","mode":"RamRoleArn","access_key_id":"a","access_key_secret":"s"}"#,
+            "has no ram_role_arn",
+        ),
+        (
+            r#"{"name":"p","mode":"RamRoleArn","access_key_id":"a","access_key_secret":"s",
+                "ram_role_arn":"r","expired_seconds":60}"#,
+            "has expired_seconds 60; at least 900",
+        ),
+        (
+            r#"{"name":"p","mode":"StsToken","access_key_id":"a","access_key_secret":"s"}"#,
+            "has no sts_token",
         ),
         (r#"{"name":"q","mode":"AK"}"#, "does not exist"),
     ] {

@@ -37,34 +37,48 @@ impl CredentialChain {
             let io = io.clone();
             EnvironmentCredentials::new(move |name| io.variable(name))
         };
-        let mut sources: Vec<(&'static str, Box<dyn ProvideCredentials>)> =
-            vec![("environment", Box::new(environment))];
         let context = || io.context.clone();
-        if let Some(source) = OidcSource::from_variables(io) {
-            sources.push((
+        Self::new(vec![
+            ("environment", Box::new(environment)),
+            (
                 "OIDC",
-                Box::new(RefreshingCredentials::new(source, context())),
-            ));
-        }
-        if let Some(source) = CliProfileCredentials::from_variables(io) {
-            sources.push(("CLI profile", Box::new(source)));
-        }
-        if let Some(source) = FileCredentials::from_variables(io) {
-            sources.push(("credentials file", Box::new(source)));
-        }
-        if let Some(source) = EcsRoleSource::from_variables(io) {
-            sources.push((
+                or_why_not(
+                    OidcSource::from_variables(io)
+                        .map(|source| RefreshingCredentials::new(source, context())),
+                    "ALIBABA_CLOUD_OIDC_TOKEN_FILE, ALIBABA_CLOUD_OIDC_PROVIDER_ARN and ALIBABA_CLOUD_ROLE_ARN are not all set",
+                ),
+            ),
+            (
+                "CLI profile",
+                or_why_not(
+                    CliProfileCredentials::from_variables(io),
+                    "ALIBABA_CLOUD_CLI_PROFILE_DISABLED is true, or neither ALIBABA_CLOUD_CONFIG_FILE nor HOME is set",
+                ),
+            ),
+            (
+                "credentials file",
+                or_why_not(
+                    FileCredentials::from_variables(io),
+                    "neither ALIBABA_CLOUD_CREDENTIALS_FILE nor HOME is set",
+                ),
+            ),
+            (
                 "ECS RAM role",
-                Box::new(RefreshingCredentials::new(source, context())),
-            ));
-        }
-        if let Some(source) = UriSource::from_variables(io) {
-            sources.push((
+                or_why_not(
+                    EcsRoleSource::from_variables(io)
+                        .map(|source| RefreshingCredentials::new(source, context())),
+                    "ALIBABA_CLOUD_ECS_METADATA_DISABLED is true",
+                ),
+            ),
+            (
                 "URI",
-                Box::new(RefreshingCredentials::new(source, context())),
-            ));
-        }
-        Self::new(sources)
+                or_why_not(
+                    UriSource::from_variables(io)
+                        .map(|source| RefreshingCredentials::new(source, context())),
+                    "ALIBABA_CLOUD_CREDENTIALS_URI is not set",
+                ),
+            ),
+        ])
     }
 
     fn chosen(&self) -> Option<&dyn ProvideCredentials> {
@@ -97,6 +111,27 @@ impl ProvideCredentials for CredentialChain {
         if let Some(source) = self.chosen() {
             source.refused(credentials);
         }
+    }
+}
+
+/// The source, or one that only tells why it is not there: the error of a chain names all of its sources.
+fn or_why_not(
+    source: Option<impl ProvideCredentials + 'static>,
+    reason: &'static str,
+) -> Box<dyn ProvideCredentials> {
+    match source {
+        Some(source) => Box::new(source),
+        None => Box::new(NotSetUp(reason)),
+    }
+}
+
+#[derive(Debug)]
+struct NotSetUp(&'static str);
+
+#[async_trait]
+impl ProvideCredentials for NotSetUp {
+    async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError> {
+        Err(CredentialsError::NotSetUp { reason: self.0 })
     }
 }
 

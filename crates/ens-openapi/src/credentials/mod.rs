@@ -123,6 +123,12 @@ pub enum CredentialsError {
         /// The variable.
         name: &'static str,
     },
+    /// A source is not set up, or switched off.
+    #[error("{reason}")]
+    NotSetUp {
+        /// What would set it up.
+        reason: &'static str,
+    },
     /// A source of credentials failed.
     #[error("{provider} gives no credentials")]
     Provider {
@@ -143,7 +149,7 @@ impl CredentialsError {
     /// Whether asking again later may help without anybody changing anything.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::MissingVariable { .. } => false,
+            Self::MissingVariable { .. } | Self::NotSetUp { .. } => false,
             Self::Provider { is_transient, .. } => *is_transient,
             Self::Chain(failures) => failures.is_transient(),
         }

@@ -19,7 +19,8 @@ use super::{
 /// changes (aliyun/credentials-go, `providers/cli_profile.go`).
 ///
 /// Of the modes of a profile, `AK`, `StsToken`, `RamRoleArn`, `ChainableRamRoleArn`, `EcsRamRole` and `OIDC` are known;
-/// those that need a browser or another program (`CloudSSO`, `OAuth`, `External`) are an error that names them.
+/// those that need a browser or another program (`CloudSSO`, `OAuth`, `External`) are an error that names them. A role
+/// that the profile does not name is the one in `ALIBABA_CLOUD_ROLE_ARN` and `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
 #[derive(Debug)]
 pub struct CliProfileCredentials {
     file: FollowedFile,
@@ -81,12 +82,23 @@ impl CliProfileCredentials {
                 needed("access_key_secret", &profile.access_key_secret)?,
             ))
         };
+        let role = || -> Result<Role, FetchError> {
+            let role = profile.role(&self.file.io);
+            needed("ram_role_arn", &role.arn)?;
+            if role.seconds < sts::SHORTEST_SECONDS {
+                return Err(wrong(format_args!(
+                    "has expired_seconds {}; at least {} is allowed",
+                    role.seconds,
+                    sts::SHORTEST_SECONDS
+                )));
+            }
+            Ok(role)
+        };
         let assume = |base: Source| -> Result<Source, FetchError> {
-            needed("ram_role_arn", &profile.ram_role_arn)?;
             Ok(self.refreshing(AssumeRoleSource {
                 io: self.file.io.clone(),
                 base,
-                role: profile.role(),
+                role: role()?,
             }))
         };
         match profile.mode.as_str() {
@@ -111,10 +123,7 @@ impl CliProfileCredentials {
                 &self.file.io,
                 needed("oidc_token_file", &profile.oidc_token_file)?.into(),
                 needed("oidc_provider_arn", &profile.oidc_provider_arn)?,
-                Role {
-                    arn: needed("ram_role_arn", &profile.ram_role_arn)?,
-                    ..profile.role()
-                },
+                role()?,
             ))),
             mode => Err(wrong(format_args!(
                 "has mode \"{mode}\"; AK, StsToken, RamRoleArn, ChainableRamRoleArn, EcsRamRole and OIDC are known"
@@ -168,10 +177,12 @@ struct Profile {
 }
 
 impl Profile {
-    fn role(&self) -> Role {
+    /// What the profile does not say of the role, the variables say.
+    fn role(&self, io: &CredentialsIo) -> Role {
+        let or_variable = |text: &str, name| optional(text).or_else(|| io.variable(name));
         Role {
-            arn: self.ram_role_arn.clone(),
-            session_name: optional(&self.ram_session_name)
+            arn: or_variable(&self.ram_role_arn, "ALIBABA_CLOUD_ROLE_ARN").unwrap_or_default(),
+            session_name: or_variable(&self.ram_session_name, "ALIBABA_CLOUD_ROLE_SESSION_NAME")
                 .unwrap_or_else(|| sts::SESSION_NAME.to_owned()),
             seconds: match self.expired_seconds {
                 0 => 3600,

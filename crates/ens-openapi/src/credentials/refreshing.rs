@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::io::FetchError;
 use super::{Credentials, CredentialsError, ProvideCredentials};
 use crate::context::Context;
 
@@ -29,8 +31,8 @@ pub trait FetchCredentials: Send + Sync + fmt::Debug {
 }
 
 /// Keeps what a [`FetchCredentials`] gave and fetches anew at half of its life. One caller fetches; the others go on
-/// with the old ones while those are valid, and wait otherwise. When fetching fails, the old ones serve until they
-/// expire, and the next try is made after half a minute.
+/// with the old ones while those are valid, and wait otherwise. When fetching fails, takes longer than three seconds
+/// or is given up by its caller, the old ones serve until they expire, and the next try is made after half a minute.
 #[derive(Debug)]
 pub struct RefreshingCredentials<F> {
     source: F,
@@ -48,6 +50,9 @@ struct Held {
 }
 
 const PAUSE_AFTER_FAILURE: TimeDelta = TimeDelta::seconds(30);
+/// How long a caller that could go on with valid credentials waits for new ones. A call has a deadline of its own,
+/// which a source that never answers must not use up.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 impl<F: FetchCredentials> RefreshingCredentials<F> {
     /// Keeps what `source` gives, by the clock of `context`.
@@ -85,30 +90,34 @@ impl<F: FetchCredentials> RefreshingCredentials<F> {
     }
 
     async fn refresh(&self) -> Result<Arc<Credentials>, CredentialsError> {
-        match self.source.fetch().await {
-            Ok(temporary) => {
-                let now = self.context.now();
-                let credentials = Arc::new(temporary.credentials);
-                self.hold(Held {
-                    credentials: Arc::clone(&credentials),
-                    expires_at: temporary.expires_at,
-                    refresh_at: now + (temporary.expires_at - now) / 2,
-                });
-                Ok(credentials)
-            }
-            Err(error) => match self.valid() {
-                None => Err(error),
-                Some(held) => {
-                    tracing::warn!(%error, expires_at = %held.expires_at, "credentials could not be refreshed");
-                    let credentials = Arc::clone(&held.credentials);
-                    self.hold(Held {
-                        refresh_at: self.context.now() + PAUSE_AFTER_FAILURE,
-                        ..held
-                    });
-                    Ok(credentials)
-                }
-            },
-        }
+        let Some(held) = self.valid() else {
+            return self.fetch().await;
+        };
+        // Before the fetch: a caller that is dropped in the middle of it is a failure too.
+        self.hold(Held {
+            refresh_at: self.context.now() + PAUSE_AFTER_FAILURE,
+            ..held.clone()
+        });
+        let fetched = match tokio::time::timeout(PATIENCE, self.fetch()).await {
+            Ok(fetched) => fetched,
+            Err(_) => Err(FetchError::Deadline(PATIENCE).of("the source of credentials")),
+        };
+        Ok(fetched.unwrap_or_else(|error| {
+            tracing::warn!(%error, expires_at = %held.expires_at, "credentials could not be refreshed");
+            held.credentials
+        }))
+    }
+
+    async fn fetch(&self) -> Result<Arc<Credentials>, CredentialsError> {
+        let temporary = self.source.fetch().await?;
+        let now = self.context.now();
+        let credentials = Arc::new(temporary.credentials);
+        self.hold(Held {
+            credentials: Arc::clone(&credentials),
+            expires_at: temporary.expires_at,
+            refresh_at: now + (temporary.expires_at - now) / 2,
+        });
+        Ok(credentials)
     }
 }
 
@@ -141,7 +150,6 @@ mod tests {
     use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
     use super::*;
-    use crate::credentials::io::FetchError;
 
     /// Gives credentials that live an hour, numbered, until it is told to fail.
     #[derive(Clone, Debug, Default)]
@@ -149,6 +157,7 @@ mod tests {
         minutes: Arc<AtomicI64>,
         fetched: Arc<AtomicU32>,
         fails: Arc<std::sync::atomic::AtomicBool>,
+        hangs: Arc<std::sync::atomic::AtomicBool>,
     }
 
     impl Source {
@@ -171,6 +180,9 @@ mod tests {
         async fn fetch(&self) -> Result<Temporary, CredentialsError> {
             tokio::task::yield_now().await;
             let number = self.fetched.fetch_add(1, Ordering::Relaxed) + 1;
+            if self.hangs.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
             if self.fails.load(Ordering::Relaxed) {
                 return Err(FetchError::Deadline(std::time::Duration::from_secs(1)).of("the test"));
             }
@@ -242,5 +254,50 @@ mod tests {
         );
         source.pass(1);
         assert!(provider.credentials().await.unwrap_err().is_transient());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_never_answers_does_not_use_up_the_calls_while_old_ones_are_valid() {
+        let source = Source::default();
+        let provider = source.provider();
+        id(&provider).await;
+        source.hangs.store(true, Ordering::Relaxed);
+        source.pass(40);
+        let start = tokio::time::Instant::now();
+        assert_eq!(id(&provider).await, "1");
+        assert_eq!(start.elapsed(), PATIENCE);
+        assert_eq!(id(&provider).await, "1");
+        assert_eq!(start.elapsed(), PATIENCE, "the next caller does not wait");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fetch_whose_caller_went_away_is_not_repeated_by_the_next_one_at_once() {
+        let source = Source::default();
+        let provider = source.provider();
+        id(&provider).await;
+        source.hangs.store(true, Ordering::Relaxed);
+        source.pass(40);
+        let second = Duration::from_secs(1);
+        assert!(tokio::time::timeout(second, id(&provider)).await.is_err());
+        assert_eq!(id(&provider).await, "1");
+        assert_eq!(source.fetched.load(Ordering::Relaxed), 2);
+        source.hangs.store(false, Ordering::Relaxed);
+        source.pass(1);
+        assert_eq!(id(&provider).await, "3");
+    }
+
+    #[tokio::test]
+    async fn a_hundred_callers_at_the_end_of_the_life_cause_one_fetch() {
+        let source = Source::default();
+        let provider = Arc::new(source.provider());
+        id(&provider).await;
+        source.pass(61);
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            let provider = Arc::clone(&provider);
+            callers.spawn(async move { id(&provider).await });
+        }
+        assert!(callers.join_all().await.iter().all(|id| id == "2"));
+        assert_eq!(source.fetched.load(Ordering::Relaxed), 2);
     }
 }

@@ -17,6 +17,8 @@ use crate::signer::{CanonicalQuery, percent_encode, timestamp, v1};
 pub(super) const DEADLINE: Duration = Duration::from_secs(15);
 /// Name of the session where none is given. It stands in the cloud's audit log.
 pub(super) const SESSION_NAME: &str = "ens-openapi";
+/// Seconds that assumed credentials live at least (aliyun/credentials-go, `providers/oidc.go`).
+pub(super) const SHORTEST_SECONDS: u32 = 900;
 /// The version of the API of STS.
 pub(super) const VERSION: &str = "2015-04-01";
 
