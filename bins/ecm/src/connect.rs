@@ -229,7 +229,7 @@ fn no_credentials(error: CredentialsError) -> Error {
     let CredentialsError::Chain(failures) = &error else {
         return Error::new(error).context("no credentials for the cloud");
     };
-    let mut text = "no credentials for the cloud; these places were asked:".to_owned();
+    let mut text = "no credentials for the cloud; they were looked for here:".to_owned();
     for (source, error) in failures.iter() {
         let line: Vec<String> = Chain::new(error).map(ToString::to_string).collect();
         text = format!("{text}\n  {source}: {}", line.join(": "));

@@ -6,7 +6,7 @@ use super::compare::{Difference, Mode, Recording, decoded};
 
 /// Parameters that typed requests do not offer; `Client::call` sends them. Filters that nobody here needs, choices
 /// that the typed request makes impossible on purpose, and settings of products that are not load balancers.
-const NOT_TYPED: [(&str, &[&str]); 7] = [
+const NOT_TYPED: [(&str, &[&str]); 5] = [
     ("CreateEipInstance", &["InstanceId", "IpAddress"]),
     (
         "CreateLoadBalancerHTTPSListener",
@@ -15,13 +15,7 @@ const NOT_TYPED: [(&str, &[&str]); 7] = [
     ),
     (
         "DescribeEnsEipAddresses",
-        &[
-            "EipAddress",
-            "IcmpReplyEnabled",
-            "LockReason",
-            "Standby",
-            "Status",
-        ],
+        &["IcmpReplyEnabled", "LockReason", "Standby"],
     ),
     (
         "DescribeInstances",
@@ -43,12 +37,7 @@ const NOT_TYPED: [(&str, &[&str]); 7] = [
             "VpdVSwitchId",
         ],
     ),
-    ("DescribeLoadBalancers", &["LoadBalancerType"]),
-    ("DescribeNetworks", &["EnsRegionIds"]),
-    (
-        "DescribeVSwitches",
-        &["EnableIpv6", "EnsRegionIds", "VSwitchName"],
-    ),
+    ("DescribeVSwitches", &["EnableIpv6"]),
 ];
 
 /// Why this difference is right; `None` when nobody knows.

@@ -94,17 +94,32 @@ macro_rules! backend_request {
 
 backend_request! {
     /// `AddBackendServers`: attaches backends. Instances have to be Running. The answer names the backends.
+    ///
+    /// * Repeat: what it does to a backend that is attached is not documented: read first.
+    /// * Done: whether with the answer is not documented: read it.
+    /// * Rate: 10 a second for one user.
+    /// * Source: ENS API reference, `AddBackendServers`; models of alibabacloud-ens20171110 12.1.0.
     AddBackendServers, "AddBackendServers", "wire::as_json_text"
 }
 
 backend_request! {
     /// `SetBackendServers`: changes the weights of attached backends and nothing else. The answer names the backends.
+    ///
+    /// * Repeat: yes, it sets weights.
+    /// * Done: whether with the answer is not documented: read it.
+    /// * Rate: 10 a second for one user.
+    /// * Source: ENS API reference, `SetBackendServers`; models of alibabacloud-ens20171110 12.1.0.
     SetBackendServers, "SetBackendServers", "without_port"
 }
 
 backend_request! {
     /// `RemoveBackendServers`: detaches backends, found by id (and by kind, port and address where given: send what
     /// the read gave). The answer names the backends.
+    ///
+    /// * Repeat: what it does about a backend that is not attached is not documented: read first.
+    /// * Done: whether with the answer is not documented: read it.
+    /// * Rate: 10 a second for one user.
+    /// * Source: ENS API reference, `RemoveBackendServers`; models of alibabacloud-ens20171110 12.1.0.
     RemoveBackendServers, "RemoveBackendServers", "wire::as_json_text"
 }
 

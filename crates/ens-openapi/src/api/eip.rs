@@ -58,7 +58,10 @@ text_enum! {
 
 /// `CreateEipInstance`: makes an EIP. The answer comes at once, the EIP becomes Available later.
 ///
-/// Published rate: 50 a second for one user.
+/// * Repeat: with the same `client_token` within 10 minutes; without one, each call makes another EIP.
+/// * Done: later, when the EIP is Available.
+/// * Rate: 50 a second for one user.
+/// * Source: ENS API reference, `CreateEipInstance`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -122,6 +125,11 @@ pub struct CreatedEip {
 request!(CreateEipInstance, "CreateEipInstance", CreatedEip);
 
 /// `DescribeEnsEipAddresses`: one page of the EIPs that match every filter given.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: none published.
+/// * Source: ENS API reference, `DescribeEnsEipAddresses`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeEnsEipAddresses {
@@ -142,6 +150,12 @@ pub struct DescribeEnsEipAddresses {
     /// A name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eip_name: Option<String>,
+    /// A public address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eip_address: Option<String>,
+    /// A state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<EipStatus>,
     /// What it is bound to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub associated_instance_id: Option<String>,
@@ -219,6 +233,11 @@ request!(
 
 /// `AssociateEnsEipAddress`: binds an EIP to something on the same edge site. The binding is done when the EIP is
 /// InUse.
+///
+/// * Repeat: read first; an EIP in another state is refused (`IncorrectEipStatus`).
+/// * Done: later, when the EIP is InUse.
+/// * Rate: none published.
+/// * Source: ENS API reference, `AssociateEnsEipAddress`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -257,6 +276,11 @@ request!(
 );
 
 /// `UnAssociateEnsEipAddress`: unbinds an EIP. It is done when the EIP is Available.
+///
+/// * Repeat: read first; an EIP in another state is refused (`IncorrectEipStatus`).
+/// * Done: later, when the EIP is Available.
+/// * Rate: none published.
+/// * Source: ENS API reference, `UnAssociateEnsEipAddress`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -285,6 +309,11 @@ request!(
 );
 
 /// `ModifyEnsEipAddressAttribute`: changes bandwidth, name or description in place; what is absent stays.
+///
+/// * Repeat: yes, it sets values.
+/// * Done: whether with the answer is not documented: read it.
+/// * Rate: none published.
+/// * Source: ENS API reference, `ModifyEnsEipAddressAttribute`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -321,6 +350,11 @@ request!(
 );
 
 /// `DeleteEip`: releases a pay-as-you-go EIP. Unbind it first.
+///
+/// * Repeat: yes, "not found" then says that it is done.
+/// * Done: later, when the list does not show the EIP.
+/// * Rate: none published.
+/// * Source: ENS API reference, `DeleteEip`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]

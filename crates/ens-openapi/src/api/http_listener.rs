@@ -221,6 +221,11 @@ impl<'a> CreationParams<'a> {
 }
 
 /// `CreateLoadBalancerHTTPListener` or `CreateLoadBalancerHTTPSListener`: makes a listener, Stopped.
+///
+/// * Repeat: no, there is no ClientToken: read first. A second one is refused (`ListenerAlreadyExists`).
+/// * Done: with the answer: the listener is Stopped.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `CreateLoadBalancerHTTPListener`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateHttpListener<'a>(pub &'a HttpListenerSpec);
 
@@ -251,6 +256,11 @@ impl Request for CreateHttpListener<'_> {
 }
 
 /// `SetLoadBalancerHTTPListenerAttribute` or `SetLoadBalancerHTTPSListenerAttribute`: changes a listener in place.
+///
+/// * Repeat: yes, it sets values.
+/// * Done: later, when the listener is no longer Configuring.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `SetLoadBalancerHTTPListenerAttribute`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetHttpListener<'a>(pub &'a HttpListenerSpec);
 
@@ -276,6 +286,11 @@ impl Request for SetHttpListener<'_> {
 }
 
 /// `DescribeLoadBalancerHTTPListenerAttribute`: the settings of an HTTP listener.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `DescribeLoadBalancerHTTPListenerAttribute`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -297,6 +312,11 @@ impl DescribeHttpListener {
 }
 
 /// `DescribeLoadBalancerHTTPSListenerAttribute`: the settings of an HTTPS listener.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `DescribeLoadBalancerHTTPSListenerAttribute`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]

@@ -19,6 +19,11 @@ text_enum! {
 }
 
 /// `DescribeInstances`: one page of the instances that match every filter given.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: 100 a second for one user.
+/// * Source: ENS API reference, `DescribeInstances`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeInstances {
@@ -185,7 +190,10 @@ fn distinct(addresses: impl Iterator<Item = String>) -> Vec<String> {
 
 /// `ReleaseInstance`: releases an EIP, an ELB or a cloud-disk instance.
 ///
-/// Published rate: 50 a second for one user.
+/// * Repeat: yes, "not found" then says that it is done.
+/// * Done: later, when the read does not find it.
+/// * Rate: 50 a second for one user.
+/// * Source: ENS API reference, `ReleaseInstance`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]

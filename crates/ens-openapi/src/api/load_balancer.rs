@@ -34,7 +34,10 @@ text_enum! {
 
 /// `CreateLoadBalancer`: makes an ELB. The answer comes at once, the ELB becomes Active later.
 ///
-/// Published rate: 5 a second for one user.
+/// * Repeat: with the same `client_token` within 10 minutes; without one, each call makes another ELB.
+/// * Done: later, when the ELB is Active.
+/// * Rate: 5 a second for one user.
+/// * Source: ENS API reference, `CreateLoadBalancer`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -111,6 +114,11 @@ request!(
 /// `DescribeLoadBalancers`: one page of the ELBs that match every filter given.
 ///
 /// Whether the name filter compares whole names is not documented: compare again.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `DescribeLoadBalancers`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeLoadBalancers {
@@ -129,6 +137,9 @@ pub struct DescribeLoadBalancers {
     /// A status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_balancer_status: Option<LoadBalancerStatus>,
+    /// A kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_type: Option<LoadBalancerType>,
     /// A network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_id: Option<String>,
@@ -199,6 +210,11 @@ request!(
 );
 
 /// `DescribeLoadBalancerAttribute`: one ELB with its backends and listeners.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `DescribeLoadBalancerAttribute`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -327,6 +343,11 @@ fn decode_attribute(answer: Value) -> Result<Option<LoadBalancer>, serde_json::E
 }
 
 /// `SetLoadBalancerStatus`: switches forwarding of all listeners on or off.
+///
+/// * Repeat: yes, it sets a state.
+/// * Done: later, when the ELB shows the status.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `SetLoadBalancerStatus`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -350,6 +371,11 @@ impl SetLoadBalancerStatus {
 request!(SetLoadBalancerStatus, "SetLoadBalancerStatus", Acknowledged);
 
 /// `ModifyLoadBalancerAttribute`: renames an ELB. Nothing else of an ELB can be changed.
+///
+/// * Repeat: yes, it sets a value.
+/// * Done: whether with the answer is not documented: read it.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `ModifyLoadBalancerAttribute`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -377,6 +403,11 @@ request!(
 );
 
 /// `DescribeLoadBalancerSpec`: the sizes that can be bought.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: none published.
+/// * Source: ENS API reference, `DescribeLoadBalancerSpec`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeLoadBalancerSpec {
@@ -408,6 +439,11 @@ request!(
 ///
 /// This action is in no published metadata; aliyun/terraform-provider-alicloud calls it, and the Chinese text of
 /// `ReleaseInstance` recommends it. [`ReleaseInstance`](super::instance::ReleaseInstance) is the documented way.
+///
+/// * Repeat: yes, "not found" then says that it is done.
+/// * Done: later, when the read does not find the ELB.
+/// * Rate: none published.
+/// * Source: aliyun/terraform-provider-alicloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]

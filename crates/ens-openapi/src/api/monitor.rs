@@ -8,6 +8,11 @@ use super::types::rows;
 use super::wire;
 
 /// `DescribeLoadBalancerListenMonitor`: traffic and backend counts of one listener over time.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `DescribeLoadBalancerListenMonitor`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -97,6 +102,11 @@ request!(
 );
 
 /// `DescribeServerLoadBalancerMonitor`: HTTP requests of an ELB over time.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `DescribeServerLoadBalancerMonitor`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -125,6 +135,11 @@ impl DescribeServerLoadBalancerMonitor {
 }
 
 /// `DescribeServerLoadBalancerListenMonitor`: HTTP requests of the listeners of an ELB over time.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `DescribeServerLoadBalancerListenMonitor`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]

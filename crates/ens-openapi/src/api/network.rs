@@ -19,12 +19,20 @@ text_enum! {
 }
 
 /// `DescribeNetworks`: one page of the networks that match every filter given.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `DescribeNetworks`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeNetworks {
     /// One edge site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ens_region_id: Option<String>,
+    /// Several edge sites.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ens_region_ids: Vec<String>,
     /// One id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_id: Option<String>,
@@ -74,12 +82,20 @@ request!(
 );
 
 /// `DescribeVSwitches`: one page of the vSwitches that match every filter given.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: none published.
+/// * Source: ENS API reference, `DescribeVSwitches`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeVSwitches {
     /// One edge site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ens_region_id: Option<String>,
+    /// Several edge sites.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ens_region_ids: Vec<String>,
     /// A network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_id: Option<String>,
@@ -89,6 +105,9 @@ pub struct DescribeVSwitches {
     /// Several ids, 1 to 100.
     #[serde(rename = "VSwitchIds", skip_serializing_if = "Vec::is_empty")]
     pub vswitch_ids: Vec<String>,
+    /// A name.
+    #[serde(rename = "VSwitchName", skip_serializing_if = "Option::is_none")]
+    pub vswitch_name: Option<String>,
     /// The page, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_number: Option<u32>,
@@ -132,6 +151,11 @@ request!(
 );
 
 /// `DescribeNetworkAttribute`: one network with what is in it.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `DescribeNetworkAttribute`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -192,6 +216,11 @@ request!(
 );
 
 /// `DescribeVSwitchAttributes`: one vSwitch with what is in it.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: none published.
+/// * Source: ENS API reference, `DescribeVSwitchAttributes`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]

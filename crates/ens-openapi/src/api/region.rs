@@ -8,6 +8,11 @@ use super::types::rows;
 use super::wire;
 
 /// `DescribeEnsRegions`: the edge sites.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: none published.
+/// * Source: ENS API reference, `DescribeEnsRegions`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeEnsRegions {
@@ -45,6 +50,11 @@ request!(
 );
 
 /// `DescribeRegionIsps`: the carriers that an edge site sells.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: none published.
+/// * Source: ENS API reference, `DescribeRegionIsps`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeRegionIsps {

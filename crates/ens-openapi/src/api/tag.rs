@@ -11,6 +11,11 @@ use super::wire;
 pub const INSTANCE: &str = "instance";
 
 /// `TagResources`: sets tags.
+///
+/// * Repeat: yes, it sets values.
+/// * Done: whether with the answer is not documented: read it.
+/// * Rate: none published.
+/// * Source: ENS API reference, `TagResources`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -39,6 +44,11 @@ impl TagResources {
 request!(TagResources, "TagResources", Acknowledged);
 
 /// `UntagResources`: removes tags.
+///
+/// * Repeat: yes, what is not there stays away.
+/// * Done: whether with the answer is not documented: read it.
+/// * Rate: none published.
+/// * Source: ENS API reference, `UntagResources`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -71,6 +81,11 @@ impl UntagResources {
 request!(UntagResources, "UntagResources", Acknowledged);
 
 /// `ListTagResources`: the tags of resources. The API wants ids, tags or both.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: none published.
+/// * Source: ENS API reference, `ListTagResources`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]

@@ -6,8 +6,8 @@ use ens_openapi::api::backend::{
     AddBackendServers, BackendServer, BackendType, RemoveBackendServers, SetBackendServers,
 };
 use ens_openapi::api::eip::{
-    AssociateEnsEipAddress, CreateEipInstance, DeleteEip, DescribeEnsEipAddresses, EipTarget, Isp,
-    ModifyEnsEipAddressAttribute, UnAssociateEnsEipAddress,
+    AssociateEnsEipAddress, CreateEipInstance, DeleteEip, DescribeEnsEipAddresses, EipStatus,
+    EipTarget, Isp, ModifyEnsEipAddressAttribute, UnAssociateEnsEipAddress,
 };
 use ens_openapi::api::http_listener::{
     CreateHttpListener, DescribeHttpListener, DescribeHttpsListener, HttpHealthCheck,
@@ -53,6 +53,7 @@ fn load_balancer_requests_use_published_names() {
         load_balancer_id: Some("lb-1".to_owned()),
         load_balancer_name: Some("web".to_owned()),
         load_balancer_status: Some(LoadBalancerStatus::InActive),
+        load_balancer_type: Some(LoadBalancerType::Clb),
         network_id: Some("n-1".to_owned()),
         vswitch_id: Some("vsw-1".to_owned()),
         address: Some("10.0.0.1".to_owned()),
@@ -236,6 +237,8 @@ fn eip_requests_use_published_names() {
         ens_region_ids: vec!["cn-x".into()],
         allocation_ids: vec!["eip-1".into(), "eip-2".into()],
         eip_name: Some("n".into()),
+        eip_address: Some("198.51.100.1".into()),
+        status: Some(EipStatus::InUse),
         associated_instance_id: Some("lb-1".into()),
         associated_instance_type: Some(EipTarget::SlbInstance),
         page_number: Some(1),
@@ -260,6 +263,7 @@ fn eip_requests_use_published_names() {
 fn network_and_instance_requests_use_published_names() {
     checked(&DescribeNetworks {
         ens_region_id: Some("cn-x".into()),
+        ens_region_ids: vec!["cn-x".into()],
         network_id: Some("n-1".into()),
         network_ids: vec!["n-1".into()],
         network_name: Some("n".into()),
@@ -268,9 +272,11 @@ fn network_and_instance_requests_use_published_names() {
     });
     checked(&DescribeVSwitches {
         ens_region_id: Some("cn-x".into()),
+        ens_region_ids: vec!["cn-x".into()],
         network_id: Some("n-1".into()),
         vswitch_id: Some("vsw-1".into()),
         vswitch_ids: vec!["vsw-1".into()],
+        vswitch_name: Some("v".into()),
         page_number: Some(1),
         page_size: Some(50),
     });

@@ -147,16 +147,31 @@ macro_rules! listener_request {
 
 listener_request! {
     /// `StartLoadBalancerListener`: starts a listener; Starting, then Running.
+    ///
+    /// * Repeat: yes, it sets a state.
+    /// * Done: later, when the listener is Running.
+    /// * Rate: 10 a second for one user.
+    /// * Source: ENS API reference, `StartLoadBalancerListener`; models of alibabacloud-ens20171110 12.1.0.
     StartLoadBalancerListener, "StartLoadBalancerListener"
 }
 
 listener_request! {
     /// `StopLoadBalancerListener`: stops a listener; Stopping, then Stopped.
+    ///
+    /// * Repeat: yes, it sets a state.
+    /// * Done: later, when the listener is Stopped.
+    /// * Rate: 10 a second for one user.
+    /// * Source: ENS API reference, `StopLoadBalancerListener`; models of alibabacloud-ens20171110 12.1.0.
     StopLoadBalancerListener, "StopLoadBalancerListener"
 }
 
 listener_request! {
     /// `DeleteLoadBalancerListener`: deletes a listener. The API may want it stopped first
     /// (`IncorrectListenerStatus`); its port may stay taken for a while (`ListenerAlreadyExists`).
+    ///
+    /// * Repeat: yes, "not found" then says that it is done.
+    /// * Done: later, when the read does not find the listener.
+    /// * Rate: 10 a second for one user.
+    /// * Source: ENS API reference, `DeleteLoadBalancerListener`; models of alibabacloud-ens20171110 12.1.0.
     DeleteLoadBalancerListener, "DeleteLoadBalancerListener"
 }

@@ -11,6 +11,11 @@ use crate::api::types::{Page, Switch, page};
 use crate::api::wire;
 
 /// `DescribeLoadBalancerTCPListenerAttribute` or `…UDPListenerAttribute`: the settings of one listener.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `DescribeLoadBalancerTCPListenerAttribute`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -140,6 +145,11 @@ pub(in crate::api) fn unless_empty<T: DeserializeOwned>(
 }
 
 /// `DescribeLoadBalancerListeners`: one page of the listeners of an ELB, of all protocols.
+///
+/// * Repeat: yes, it only reads.
+/// * Done: with the answer.
+/// * Rate: none published.
+/// * Source: ENS API reference, `DescribeLoadBalancerListeners`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]

@@ -162,6 +162,11 @@ impl<'a> ListenerParams<'a> {
 /// `CreateLoadBalancerTCPListener` or `CreateLoadBalancerUDPListener`: makes a listener, Stopped.
 ///
 /// There is no ClientToken: after an ambiguous failure, read before repeating.
+///
+/// * Repeat: no, there is no ClientToken: read first. A second one is refused (`ListenerAlreadyExists`).
+/// * Done: with the answer: the listener is Stopped.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `CreateLoadBalancerTCPListener`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateListener<'a>(pub &'a ListenerSpec);
 
@@ -187,6 +192,11 @@ impl Request for CreateListener<'_> {
 }
 
 /// `SetLoadBalancerTCPListenerAttribute` or `SetLoadBalancerUDPListenerAttribute`: changes a listener in place.
+///
+/// * Repeat: yes, it sets values.
+/// * Done: later, when the listener is no longer Configuring.
+/// * Rate: 10 a second for one user.
+/// * Source: ENS API reference, `SetLoadBalancerTCPListenerAttribute`; models of alibabacloud-ens20171110 12.1.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetListener<'a>(pub &'a ListenerSpec);
 
