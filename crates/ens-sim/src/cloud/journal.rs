@@ -104,9 +104,9 @@ pub struct Journal {
     /// Where in `purchases` each one that is not gone is, by its id.
     #[serde(skip)]
     by_id: BTreeMap<String, usize>,
-    /// Ids of what is not gone, by the kind, region and name it was made with.
+    /// Ids of what is not gone, by the name, kind and region it was made with.
     #[serde(skip)]
-    alive: BTreeMap<(Paid, String, String), BTreeSet<String>>,
+    alive: BTreeMap<NameKey, BTreeSet<String>>,
     calls_seen: u64,
     by_action: BTreeMap<String, u64>,
 }
@@ -186,7 +186,7 @@ impl Journal {
         region: &str,
         name: &str,
     ) -> impl Iterator<Item = &String> {
-        let key = (kind, region.to_owned(), name.to_owned());
+        let key = name_key(kind, region, name);
         self.alive.get(&key).into_iter().flatten()
     }
 
@@ -215,9 +215,13 @@ impl Journal {
     }
 }
 
-fn made_as(purchase: &Purchase) -> (Paid, String, String) {
-    let Purchase {
-        kind, region, name, ..
-    } = purchase;
-    (*kind, region.clone(), name.clone())
+fn made_as(purchase: &Purchase) -> NameKey {
+    name_key(purchase.kind, &purchase.region, &purchase.name)
+}
+
+/// Name, kind and region: the name first, in which two of thousands differ soonest.
+pub(super) type NameKey = (String, Paid, String);
+
+pub(super) fn name_key(kind: Paid, region: &str, name: &str) -> NameKey {
+    (name.to_owned(), kind, region.to_owned())
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::journal::Paid;
+use super::journal::{NameKey, Paid, name_key};
 use super::resource::{Binding, Eip, Instance, LoadBalancer, Network, VSwitch};
 use super::tokens::Tokens;
 use crate::time::Timestamp;
@@ -33,8 +33,8 @@ pub(crate) struct State {
 /// here while its resource is out of sight, as a fault can put it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Index {
-    /// By kind, region and present name.
-    named: BTreeMap<(Paid, String, String), BTreeSet<String>>,
+    /// By present name, kind and region.
+    named: BTreeMap<NameKey, BTreeSet<String>>,
     eip_at: BTreeMap<Ipv4Addr, String>,
     /// EIPs by what they are bound to.
     bound_to: BTreeMap<String, BTreeSet<String>>,
@@ -50,11 +50,7 @@ impl State {
     pub(crate) fn take_load_balancer(&mut self, id: &str) -> Option<LoadBalancer> {
         let balancer = self.load_balancers.remove(id)?;
         self.addresses.remove(&balancer.address);
-        let name = (
-            Paid::LoadBalancer,
-            balancer.region.clone(),
-            balancer.name.clone(),
-        );
+        let name = name_key(Paid::LoadBalancer, &balancer.region, &balancer.name);
         remove(&mut self.index.named, &name, id);
         Some(balancer)
     }
@@ -63,8 +59,8 @@ impl State {
     pub(crate) fn rename_load_balancer(&mut self, id: &str, name: &str) {
         if let Some(balancer) = self.load_balancers.get_mut(id) {
             let old = std::mem::replace(&mut balancer.name, name.to_owned());
-            let region = balancer.region.clone();
-            self.index.rename(Paid::LoadBalancer, region, old, name, id);
+            let key = |name: &str| name_key(Paid::LoadBalancer, &balancer.region, name);
+            self.index.rename(&key(&old), key(name), id);
         }
     }
 
@@ -77,7 +73,7 @@ impl State {
         self.bind(id, None);
         let eip = self.eips.remove(id)?;
         self.index.eip_at.remove(&eip.address);
-        let name = (Paid::Eip, eip.region.clone(), eip.name.clone());
+        let name = name_key(Paid::Eip, &eip.region, &eip.name);
         remove(&mut self.index.named, &name, id);
         Some(eip)
     }
@@ -86,8 +82,8 @@ impl State {
     pub(crate) fn rename_eip(&mut self, id: &str, name: &str) {
         if let Some(eip) = self.eips.get_mut(id) {
             let old = std::mem::replace(&mut eip.name, name.to_owned());
-            let region = eip.region.clone();
-            self.index.rename(Paid::Eip, region, old, name, id);
+            let key = |name: &str| name_key(Paid::Eip, &eip.region, name);
+            self.index.rename(&key(&old), key(name), id);
         }
     }
 
@@ -110,7 +106,7 @@ impl State {
         region: &str,
         name: &str,
     ) -> impl Iterator<Item = &String> {
-        let key = (kind, region.to_owned(), name.to_owned());
+        let key = name_key(kind, region, name);
         self.index.named.get(&key).into_iter().flatten()
     }
 
@@ -157,12 +153,12 @@ impl Index {
         let LoadBalancer {
             id, region, name, ..
         } = balancer;
-        let key = (Paid::LoadBalancer, region.clone(), name.clone());
+        let key = name_key(Paid::LoadBalancer, region, name);
         self.named.entry(key).or_default().insert(id.clone());
     }
 
     fn add_eip(&mut self, eip: &Eip) {
-        let key = (Paid::Eip, eip.region.clone(), eip.name.clone());
+        let key = name_key(Paid::Eip, &eip.region, &eip.name);
         self.named.entry(key).or_default().insert(eip.id.clone());
         self.eip_at.insert(eip.address, eip.id.clone());
         self.bind(eip);
@@ -175,10 +171,9 @@ impl Index {
         }
     }
 
-    fn rename(&mut self, kind: Paid, region: String, old: String, new: &str, id: &str) {
-        remove(&mut self.named, &(kind, region.clone(), old), id);
-        let named = self.named.entry((kind, region, new.to_owned()));
-        named.or_default().insert(id.to_owned());
+    fn rename(&mut self, old: &NameKey, new: NameKey, id: &str) {
+        remove(&mut self.named, old, id);
+        self.named.entry(new).or_default().insert(id.to_owned());
     }
 }
 

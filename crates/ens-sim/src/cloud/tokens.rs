@@ -16,7 +16,8 @@ const LIFE: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Token {
     pub(crate) first_used: Timestamp,
-    pub(crate) params: BTreeMap<String, String>,
+    /// [`Args::all`](super::params::Args::all) of the call.
+    pub(crate) params: String,
     pub(crate) result: Value,
 }
 
