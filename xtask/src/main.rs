@@ -6,6 +6,7 @@ mod conformance;
 mod control_plane;
 mod coverage;
 mod fuzz;
+mod guards;
 mod mutants;
 mod sdk_parity;
 mod tidy;
@@ -26,6 +27,8 @@ enum Command {
     Coverage,
     /// Feed foreign bytes to what reads them, guided by coverage.
     Fuzz(fuzz::Args),
+    /// Take out the code of the rules that guard money, one by one: a test has to notice each.
+    Guards(guards::Args),
     /// Check the behaviour of an API server that this project relies on: kube-sim's, or a cluster's.
     Conformance(conformance::Args),
     /// Change one thing at a time in what plans, and see whether the tests notice: about an hour.
@@ -42,6 +45,7 @@ fn main() -> anyhow::Result<()> {
         Command::ControlPlane(command) => control_plane::run(command),
         Command::Coverage => coverage::run(),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::Guards(args) => guards::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::SdkParity => sdk_parity::run(),
