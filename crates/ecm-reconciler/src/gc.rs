@@ -277,7 +277,7 @@ fn orphan_load_balancer(
 /// The ids that events name as left standing on purpose.
 ///
 /// # Errors
-/// When events cannot be listed within [`deadline::AT_START`].
+/// When events cannot be listed within half a minute.
 pub async fn retained(client: Client) -> Result<BTreeSet<String>, RetainedError> {
     let api: Api<Event> = Api::all(client);
     let reason = Reason::Retained.as_str();
