@@ -23,11 +23,14 @@ const VERSION: u32 = 1;
 /// How many bytes of the SHA-256 are kept.
 const BYTES: usize = 16;
 
+/// The digest of what a stack wants of listeners and backends, on whichever load balancer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Digest(Vec<u8>);
+
 /// Everything on which the listeners and backends depend that a plan brings about. The fields are
 /// written in this order, maps and sets in theirs.
 #[derive(Serialize)]
 struct State<'a> {
-    load_balancer: &'a str,
     listeners: &'a [Listener],
     backends: BTreeMap<&'a str, u8>,
     kept_backends: &'a BTreeSet<String>,
@@ -37,11 +40,10 @@ struct State<'a> {
     others: &'a Others,
 }
 
-/// The digest of what this stack wants of the listeners and backends of a load balancer.
-pub(crate) fn digest(stack: &Stack, load_balancer: &str) -> String {
+/// The digest of what this stack wants.
+pub(crate) fn digest(stack: &Stack) -> Digest {
     let servers = stack.backends.servers.iter();
     let state = State {
-        load_balancer,
         listeners: &stack.listeners,
         backends: servers
             .map(|server| (server.server_id.as_str(), stack.weight_of(server)))
@@ -53,10 +55,16 @@ pub(crate) fn digest(stack: &Stack, load_balancer: &str) -> String {
     };
     // Nothing here that JSON cannot hold: every key of a map is a text.
     let text = serde_json::to_vec(&state).unwrap_or_default();
-    let mut digest = format!("{VERSION}-");
-    for byte in Sha256::digest(text).iter().take(BYTES) {
+    Digest(Sha256::digest(text).to_vec())
+}
+
+/// What the ledger says once all that is in place on this load balancer.
+pub(crate) fn record(wanted: &Digest, load_balancer: &str) -> String {
+    let both = Sha256::new_with_prefix(&wanted.0).chain_update(load_balancer);
+    let mut record = format!("{VERSION}-");
+    for byte in both.finalize().iter().take(BYTES) {
         // Writing to a String cannot fail.
-        let _ = write!(digest, "{byte:02x}");
+        let _ = write!(record, "{byte:02x}");
     }
-    digest
+    record
 }

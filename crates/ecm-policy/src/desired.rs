@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::annotations::{self, AddressType, Fault, Parsed, Setting, UnknownKey};
+use crate::applied;
 use crate::backends;
 use crate::conditions::{ConditionType, Reason, Refusal};
 use crate::ledger::OnDelete;
@@ -105,6 +106,10 @@ pub struct Stack {
     pub faults: Vec<Fault>,
     /// What people should know although nothing is refused.
     pub notices: Vec<Notice>,
+    /// Everything on which the listeners and backends depend, as a digest. Taken here, because a
+    /// plan that finds nothing to do would cost more by it than by all the rest.
+    #[serde(skip)]
+    pub(crate) digest: applied::Digest,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -252,7 +257,7 @@ pub(crate) fn stack(snapshot: &Snapshot, others: Others, config: &Config, now: i
     let (wanted_listeners, refused_ports) = listeners::wanted(&service.ports, &name, settings);
     let wanted_backends = backends::wanted(snapshot, settings, config.unreachable_grace, now);
     let notices = notices(service, &parsed.unknown, &wanted_backends);
-    Desired::Stack(Box::new(Stack {
+    let mut stack = Stack {
         placement,
         source: if settings.managed_by_user {
             Source::User {
@@ -289,7 +294,10 @@ pub(crate) fn stack(snapshot: &Snapshot, others: Others, config: &Config, now: i
         faults: parsed.faults,
         notices,
         name,
-    }))
+        digest: applied::Digest::default(),
+    };
+    stack.digest = applied::digest(&stack);
+    Desired::Stack(Box::new(stack))
 }
 
 /// Why a PoolService may not use the load balancer that it names.

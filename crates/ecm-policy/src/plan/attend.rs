@@ -120,7 +120,7 @@ fn is_as_applied(scene: &Scene<'_>, ledger: &Ledger) -> bool {
         && ledger
             .applied
             .as_ref()
-            .is_some_and(|applied| *applied == applied::digest(scene.stack, &scene.here.id))
+            .is_some_and(|applied| *applied == applied::record(&scene.stack.digest, &scene.here.id))
 }
 
 /// How the address stands.
@@ -233,7 +233,7 @@ pub(super) fn publish(scene: &Scene<'_>, ip: &str, serving: Serving, plan: &mut 
                 ip: ip.to_owned(),
                 ports: port_statuses(stack, &served),
             };
-            plan.applied = Some(applied::digest(stack, &here.id));
+            plan.applied = Some(applied::record(&stack.digest, &here.id));
         }
         // Whatever is to be written or to be told anew is founded on a read.
         Serving::AsApplied if !plan.lanes.is_empty() || cx.pool_service.published != [ip] => {
