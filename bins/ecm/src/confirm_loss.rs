@@ -15,11 +15,10 @@ use ecm_reconciler::gc;
 use ecm_reconciler::index::Index;
 use ecm_reconciler::losses;
 use ecm_reconciler::region::Regions;
-use ens_openapi::client::Deadlines;
 use poolservice_api::{Reason, keys};
 use tokio::time::Instant;
 
-use crate::connect::{CloudArgs, ClusterArgs};
+use crate::connect::{CloudArgs, ClusterArgs, check_account};
 use crate::table;
 use crate::ui::{BOLD, DIM, styled};
 
@@ -54,14 +53,16 @@ struct Missing {
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let cluster = args.cluster.connect().await?;
-    let who = args.cluster.identity(&cluster).await?;
-    let ens = args.cloud.client(Deadlines::default()).await?;
-    let ens = ens.build().context("setting up the client of the cloud")?;
+    let mut who = args.cluster.identity(&cluster).await?;
+    let cloud = args.cloud.connect().await?;
+    let ens = cloud.reader()?;
+    who.cloud_account = cloud.account().await;
     let clock = Clock::system();
     let regions = Regions::new(Arc::new(ens), clock.clone());
     let read = cluster::read(&cluster.client, &who.load_balancer_class)
         .await
         .context("reading the cluster")?;
+    check_account(&read.index, &who)?;
     let known = gc::regions(&read.index);
     if let Some(unknown) = args.regions.iter().find(|region| !known.contains(*region)) {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Chain, Context as _, Error, Result, anyhow};
+use anyhow::{Chain, Context as _, Error, Result, anyhow, bail};
 use clap::Args;
 use ecm_policy::naming;
 use ecm_policy::snapshot::Identity;
+use ecm_reconciler::index::Index;
 use ecm_reconciler::{SHARE_OF_RATES, identity};
 use ens_openapi::client::{ClientBuilder, DEFAULT_ENDPOINT, Deadlines};
 use ens_openapi::credentials::{
@@ -15,7 +16,7 @@ use ens_openapi::credentials::{
 };
 use ens_openapi::rate_limit::RateLimiter;
 use ens_openapi::transport::Proxy;
-use ens_openapi::{HyperTransport, sts};
+use ens_openapi::{Client, HyperTransport, sts};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use poolservice_api::keys;
 
@@ -59,6 +60,7 @@ pub(crate) struct CloudArgs {
         long,
         value_name = "URL",
         env = "ALIBABA_CLOUD_ENDPOINT_STS",
+        hide_env_values = true,
         help_heading = "Cluster and cloud"
     )]
     sts_endpoint: Option<String>,
@@ -150,19 +152,70 @@ impl CloudArgs {
         self.sts_endpoint.as_deref().or(default)
     }
 
+    /// What calls of the cloud need. The credentials are looked for at once, so that a program
+    /// without any says so at its start.
+    pub(crate) async fn connect(&self) -> Result<Cloud> {
+        let proxy = Proxy::from_variables(|name| std::env::var(name).ok())
+            .context("the proxy of the environment")?;
+        let io = CredentialsIo::of_this_process(transport(proxy.as_ref())?);
+        let credentials = Arc::new(CredentialChain::official(&io));
+        if let Err(error) = credentials.credentials().await {
+            return Err(no_credentials(error));
+        }
+        Ok(Cloud {
+            endpoint: self.endpoint().to_owned(),
+            sts_endpoint: self.sts_endpoint().map(str::to_owned),
+            credentials,
+            proxy,
+        })
+    }
+}
+
+/// A cloud that can be called.
+pub(crate) struct Cloud {
+    endpoint: String,
+    sts_endpoint: Option<String>,
+    credentials: Arc<CredentialChain>,
+    proxy: Option<Proxy>,
+}
+
+impl Cloud {
+    /// Where it is.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// A client that reads, and waits as long as the defaults say.
+    pub(crate) fn reader(&self) -> Result<Client> {
+        let builder = self.client(Deadlines::default())?;
+        builder
+            .build()
+            .context("setting up the client of the cloud")
+    }
+
+    /// What a client is built of. It keeps to half of the published rates: they are the account's,
+    /// and others use it too (behaviour 11.2).
+    pub(crate) fn client(&self, deadlines: Deadlines) -> Result<ClientBuilder> {
+        Ok(Client::builder(self.credentials.clone())
+            .endpoint(&self.endpoint)
+            .transport(transport(self.proxy.as_ref())?)
+            .user_agent_suffix(PROGRAM)
+            .rate_limiter(Arc::new(RateLimiter::with_share(SHARE_OF_RATES)))
+            .deadlines(deadlines))
+    }
+
     /// Whose the credentials are (behaviour 5.7). Where that cannot be asked, that is said, and one check less is made.
     pub(crate) async fn account(&self) -> Option<String> {
-        let Some(endpoint) = self.sts_endpoint() else {
+        let Some(endpoint) = &self.sts_endpoint else {
             tracing::info!(
                 "whose the credentials are is not checked: the cloud is not the public one; --sts-endpoint says where to ask"
             );
             return None;
         };
         let asked = async {
-            let proxy = proxy()?;
-            let sts = sts::client(credentials(proxy.as_ref())?)
+            let sts = sts::client(self.credentials.clone())
                 .endpoint(endpoint)
-                .transport(transport(proxy.as_ref())?)
+                .transport(transport(self.proxy.as_ref())?)
                 .user_agent_suffix(PROGRAM)
                 .deadlines(STS_DEADLINES)
                 .build()
@@ -184,43 +237,27 @@ impl CloudArgs {
             }
         }
     }
-
-    /// What a client of the cloud is built of. It keeps to half of the published rates: they are
-    /// the account's, and others use it too (behaviour 11.2).
-    ///
-    /// The credentials are looked for at once, so that a program without any says so at its start.
-    pub(crate) async fn client(&self, deadlines: Deadlines) -> Result<ClientBuilder> {
-        let proxy = proxy()?;
-        let credentials = credentials(proxy.as_ref())?;
-        if let Err(error) = credentials.credentials().await {
-            return Err(no_credentials(error));
-        }
-        let mut builder = ens_openapi::Client::builder(credentials)
-            .transport(transport(proxy.as_ref())?)
-            .user_agent_suffix(PROGRAM)
-            .rate_limiter(Arc::new(RateLimiter::with_share(SHARE_OF_RATES)))
-            .deadlines(deadlines);
-        if let Some(endpoint) = &self.ens_endpoint {
-            builder = builder.endpoint(endpoint);
-        }
-        Ok(builder)
-    }
 }
 
-/// The proxy of the environment.
-fn proxy() -> Result<Option<Proxy>> {
-    Proxy::from_variables(|name| std::env::var(name).ok()).context("the proxy of the environment")
+/// Refuses credentials of another account than that of a ledger: what such credentials do not find
+/// is not gone (behaviour 5.7).
+pub(crate) fn check_account(index: &Index, who: &Identity) -> Result<()> {
+    for ps in index.pool_services() {
+        let other = ps.ledger.as_ref().and_then(|l| l.other_account(who));
+        if let Some((recorded, ours)) = other {
+            bail!(
+                "the resources of PoolService {} belong to cloud account {recorded}, the credentials are of account \
+                 {ours}: give credentials of account {recorded}; nothing was done",
+                ps.snapshot.key
+            );
+        }
+    }
+    Ok(())
 }
 
 fn transport(proxy: Option<&Proxy>) -> Result<HyperTransport> {
     let builder = HyperTransport::builder().proxy(proxy.cloned());
     builder.build().context("setting up TLS")
-}
-
-/// Where the official clients look.
-fn credentials(proxy: Option<&Proxy>) -> Result<CredentialChain> {
-    let io = CredentialsIo::of_this_process(transport(proxy)?);
-    Ok(CredentialChain::official(&io))
 }
 
 /// Every source that was asked, with its answer, one a line: there is no saying which one the user

@@ -18,7 +18,7 @@ use ens_openapi::EnsApi;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 
-use crate::connect::{CloudArgs, Cluster, ClusterArgs};
+use crate::connect::{Cloud, CloudArgs, Cluster, ClusterArgs, check_account};
 use crate::leader_args::{Candidate, LeaderArgs, identity};
 use crate::run::deadlines;
 use crate::table;
@@ -56,17 +56,17 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let cluster = args.cluster.connect().await?;
-    let who = args.cluster.identity(&cluster).await?;
+    let mut who = args.cluster.identity(&cluster).await?;
+    let cloud = args.cloud.connect().await?;
+    who.cloud_account = cloud.account().await;
     if args.delete.is_empty() {
-        let ens = args.cloud.client(deadlines(&args.leader)).await?;
-        let ens = ens.build().context("setting up the client of the cloud")?;
-        let regions = Regions::new(Arc::new(ens), Clock::system());
+        let regions = Regions::new(Arc::new(cloud.reader()?), Clock::system());
         let orphans = look(&args, &cluster, &who, &regions).await?;
         show(&orphans, args.output)?;
         return Ok(ExitCode::SUCCESS);
     }
     let candidate = lead(&args, &cluster).await?;
-    let released = release(&args, &cluster, &who, &candidate).await;
+    let released = release(&args, &cluster, &cloud, &who, &candidate).await;
     candidate.withdraw().await?;
     released
 }
@@ -81,6 +81,7 @@ async fn look(
     let read = cluster::read(&cluster.client, &who.load_balancer_class)
         .await
         .context("reading the cluster")?;
+    check_account(&read.index, who)?;
     let mut wanted: BTreeSet<String> = args.regions.iter().cloned().collect();
     if wanted.is_empty() {
         wanted = gc::regions(&read.index);
@@ -215,12 +216,13 @@ async fn live_holder(leases: &Api<Lease>, name: &str, me: &str) -> String {
 async fn release(
     args: &Args,
     cluster: &Cluster,
+    cloud: &Cloud,
     who: &Identity,
     candidate: &Candidate,
 ) -> Result<ExitCode> {
     let leadership = &candidate.leadership;
-    let ens = args.cloud.client(deadlines(&args.leader)).await?;
-    let ens = ens
+    let ens = cloud
+        .client(deadlines(&args.leader))?
         .before_send(leadership.before_send())
         .build()
         .context("setting up the client of the cloud")?;

@@ -1,5 +1,6 @@
 //! `ecm run`: the controllers against a cluster.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +8,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args as ClapArgs;
 use ecm_policy::desired;
+use ecm_policy::snapshot::Identity;
 use ecm_reconciler::Controllers;
 use ecm_reconciler::clock::Clock;
 use ecm_reconciler::dry_run::DryRun;
 use ecm_reconciler::leader::Leadership;
 use ecm_reconciler::metrics::Metrics;
 use ecm_reconciler::preview::Preview;
-use ens_openapi::client::Deadlines;
+use ens_openapi::client::{ClientBuilder, Deadlines};
 use poolservice_api::keys;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
@@ -53,17 +55,14 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     if args.dry_run {
         return Box::pin(dry_run(args)).await;
     }
-    // kube logs every failed call by itself; what matters is said here with its cause.
-    log_to_stderr("info,kube_client::client::builder=off");
-    let stop = stop_on_signal()?;
-    let self_managed_ids = args.policy.self_managed_ids()?;
-    let cluster = args.cluster.connect().await?;
-    let ens = args.cloud.client(deadlines(&args.leader)).await?;
-    let mut who = args.cluster.identity(&cluster).await?;
-    tracing::info!(cluster_id = who.cluster_id, "cluster");
-    who.cloud_account = args.cloud.account().await;
-
-    let (fan_out, elb) = elect(&args, &cluster.client)?;
+    let Start {
+        stop,
+        self_managed_ids,
+        client,
+        ens,
+        who,
+    } = start(&args).await?;
+    let (fan_out, elb) = elect(&args, &client)?;
     let leadership = |candidate: &Option<Candidate>| match candidate {
         Some(candidate) => candidate.leadership.clone(),
         None => Leadership::sole_replica(),
@@ -74,17 +73,15 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         .before_send(leadership(&elb).before_send())
         .observer(metrics.cloud_observer());
     let ens = ens.build().context("setting up the client of the cloud")?;
-    tracing::info!(endpoint = args.cloud.endpoint(), "cloud");
-    let mut controllers =
-        Controllers::builder(cluster.client, Arc::new(ens), who, leadership(&elb))
-            .fan_out_leadership(leadership(&fan_out))
-            .fan_out(args.policy.runs(Half::FanOut))
-            .elb(args.policy.runs(Half::Elb))
-            .drift_interval(Duration::from_secs(args.drift_interval))
-            .unmatch_grace(args.policy.unmatch_grace())
-            .unreachable_grace(args.policy.unreachable_grace())
-            .workers(args.workers)
-            .metrics(metrics);
+    let mut controllers = Controllers::builder(client, Arc::new(ens), who, leadership(&elb))
+        .fan_out_leadership(leadership(&fan_out))
+        .fan_out(args.policy.runs(Half::FanOut))
+        .elb(args.policy.runs(Half::Elb))
+        .drift_interval(Duration::from_secs(args.drift_interval))
+        .unmatch_grace(args.policy.unmatch_grace())
+        .unreachable_grace(args.policy.unreachable_grace())
+        .workers(args.workers)
+        .metrics(metrics);
     if let Some(allowed) = self_managed_ids {
         controllers = controllers.self_managed_ids(allowed);
     }
@@ -99,16 +96,45 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     withdrawn.and(ended.map_err(Into::into))
 }
 
-/// Everything paused (behaviour 3.5): nothing here holds what could write.
-async fn dry_run(args: Args) -> Result<()> {
+/// What both kinds of run begin with.
+struct Start {
+    stop: CancellationToken,
+    self_managed_ids: Option<BTreeMap<String, Vec<String>>>,
+    client: kube::Client,
+    ens: ClientBuilder,
+    who: Identity,
+}
+
+async fn start(args: &Args) -> Result<Start> {
+    // kube logs every failed call by itself; what matters is said here with its cause.
     log_to_stderr("info,kube_client::client::builder=off");
     let stop = stop_on_signal()?;
     let self_managed_ids = args.policy.self_managed_ids()?;
     let cluster = args.cluster.connect().await?;
-    let ens = args.cloud.client(deadlines(&args.leader)).await?;
+    let cloud = args.cloud.connect().await?;
     let mut who = args.cluster.identity(&cluster).await?;
     tracing::info!(cluster_id = who.cluster_id, "cluster");
-    who.cloud_account = args.cloud.account().await;
+    who.cloud_account = cloud.account().await;
+    tracing::info!(endpoint = cloud.endpoint(), "cloud");
+    Ok(Start {
+        stop,
+        self_managed_ids,
+        client: cluster.client,
+        ens: cloud.client(deadlines(&args.leader))?,
+        who,
+    })
+}
+
+/// Everything paused (behaviour 3.5): nothing here holds what could write.
+async fn dry_run(args: Args) -> Result<()> {
+    let Start {
+        stop,
+        self_managed_ids,
+        client,
+        ens,
+        who,
+    } = start(&args).await?;
+    tracing::info!("nothing is written");
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let ens = ens
@@ -116,17 +142,12 @@ async fn dry_run(args: Args) -> Result<()> {
         .before_send(Leadership::new(|| false).before_send())
         .build()
         .context("setting up the client of the cloud")?;
-    tracing::info!(
-        endpoint = args.cloud.endpoint(),
-        "cloud; nothing is written"
-    );
     let class = who.load_balancer_class.clone();
     let config = desired::Config {
         unreachable_grace: args.policy.unreachable_grace().as_secs().cast_signed(),
         self_managed_ids,
         ..desired::Config::new(who)
     };
-    let client = cluster.client;
     let preview = Preview::new(
         config,
         Some(Arc::new(ens)),

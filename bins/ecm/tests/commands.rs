@@ -266,6 +266,34 @@ async fn rule_9_4_gc_leaves_alone_what_a_pool_service_with_a_lost_ledger_may_hav
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rule_5_7_what_a_person_asks_for_with_credentials_of_another_account_is_refused() {
+    let world = World::start(29).await;
+    world.serve(&json!({})).await;
+    let api: Api<PoolService> = Api::namespaced(world.client.clone(), "default");
+    let ps = api.get("cube-svc-np-heifei").await.unwrap();
+    let ledger = &ps.metadata.annotations.unwrap()[keys::LEDGER];
+    let mut ledger: Value = serde_json::from_str(ledger).unwrap();
+    ledger["cloudAccount"] = json!("1000000000000002");
+    let changed = json!({ "metadata": { "annotations": { keys::LEDGER: ledger.to_string() } } });
+    let params = PatchParams::default();
+    api.patch("cube-svc-np-heifei", &params, &Patch::Merge(&changed))
+        .await
+        .unwrap();
+    let sts = world.sandbox.cloud.endpoint();
+    for command in ["gc", "confirm-loss"] {
+        let refused = world.run(&[command, "--sts-endpoint", &sts]).await;
+        assert_eq!(refused.code(), 1, "{command}: {}", refused.out());
+        let told = refused.err();
+        assert!(
+            told.contains(
+                "PoolService default/cube-svc-np-heifei belong to cloud account 1000000000000002"
+            ),
+            "{command}: {told}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rule_11_4_gc_releases_nothing_while_a_controller_holds_the_lease() {
     let world = World::start(26).await;
     world.apply_guide(&json!({}));

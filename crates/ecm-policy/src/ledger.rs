@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::annotations::DeletionPolicy;
 use crate::placement::Placement;
-use crate::snapshot::PoolService;
+use crate::snapshot::{Identity, PoolService};
 use poolservice_api::keys;
 
 /// Most servers that a ledger records: an annotation, and all of an object's annotations together,
@@ -64,6 +64,18 @@ pub struct Ledger {
     /// What deletion does, by the last annotations that could be read (behaviour 8.4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_delete: Option<OnDelete>,
+}
+
+impl Ledger {
+    /// The account that owns the resources, and the one that we have credentials of, where both are
+    /// known and they are two (behaviour 5.7).
+    pub fn other_account<'a>(&'a self, identity: &'a Identity) -> Option<(&'a str, &'a str)> {
+        let (recorded, ours) = (
+            self.cloud_account.as_deref()?,
+            identity.cloud_account.as_deref()?,
+        );
+        (recorded != ours).then_some((recorded, ours))
+    }
 }
 
 /// What the deletion of a PoolService does to what it uses.

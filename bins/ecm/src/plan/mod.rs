@@ -19,7 +19,6 @@ use ecm_reconciler::cluster;
 use ecm_reconciler::index::Index;
 use ecm_reconciler::preview::{Forecast, Preview};
 use ens_openapi::EnsApi;
-use ens_openapi::client::Deadlines;
 use poolservice_api::{NodePool, NodePoolVersion, keys};
 
 use crate::connect::{CloudArgs, ClusterArgs};
@@ -118,22 +117,17 @@ struct Source {
 async fn of_cluster(args: &Args) -> Result<Source> {
     let cluster = args.cluster.connect().await?;
     let mut identity = args.cluster.identity(&cluster).await?;
-    identity.cloud_account = args.cloud.account().await;
     let read = cluster::read(&cluster.client, &identity.load_balancer_class)
         .await
         .context("reading the cluster")?;
-    let cloud = args
-        .cloud
-        .client(Deadlines::default())
-        .await
-        .context("a plan of a cluster reads the cloud; with -f it can do without")?
-        .build()
-        .context("setting up the client of the cloud")?;
+    let cloud = args.cloud.connect().await;
+    let cloud = cloud.context("a plan of a cluster reads the cloud; with -f it can do without")?;
+    identity.cloud_account = cloud.account().await;
     Ok(Source {
         index: read.index,
         node_pools: read.node_pools,
         identity,
-        cloud: Some(Arc::new(cloud)),
+        cloud: Some(Arc::new(cloud.reader()?)),
         client: Some(cluster.client),
         notes: Vec::new(),
     })
@@ -147,11 +141,7 @@ async fn of_files(args: &Args) -> Result<Source> {
     let manifests = manifests::read(&args.files, namespace, class, !reads_cloud)?;
     let mut notes = manifests.assumed;
     let cloud: Option<Arc<dyn EnsApi>> = if reads_cloud {
-        let client = args.cloud.client(Deadlines::default()).await?;
-        let client = client
-            .build()
-            .context("setting up the client of the cloud")?;
-        Some(Arc::new(client))
+        Some(Arc::new(args.cloud.connect().await?.reader()?))
     } else {
         notes.insert(
             0,

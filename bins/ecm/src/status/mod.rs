@@ -13,7 +13,6 @@ use ecm_policy::snapshot::ObjectKey;
 use ecm_reconciler::clock::Clock;
 use ecm_reconciler::cluster;
 use ecm_reconciler::region::Regions;
-use ens_openapi::client::Deadlines;
 
 use crate::connect::{CloudArgs, ClusterArgs};
 use crate::ui::Output;
@@ -68,8 +67,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     };
     let mut tree = tree::of_cluster(&read.index, class, chosen);
     if args.cloud {
-        let ens = args.ens.client(Deadlines::default()).await?;
-        let ens = ens.build().context("setting up the client of the cloud")?;
+        let ens = args.ens.connect().await?.reader()?;
         let regions = Regions::new(Arc::new(ens), Clock::system());
         tree::add_cloud(&mut tree, &regions, &read.index).await?;
     }

@@ -472,21 +472,16 @@ pub fn plan(desired: &Desired, observed: &Observed, ledger: &State, cx: &Context
 /// Why nothing may be concluded with these credentials about what the ledger records: another
 /// account's resources look like resources that are gone (behaviour 5.7).
 fn other_account(ledger: &Ledger, identity: &Identity) -> Option<Refusal> {
-    let (recorded, ours) = (
-        ledger.cloud_account.as_ref()?,
-        identity.cloud_account.as_ref()?,
-    );
-    (recorded != ours).then(|| {
-        Refusal::new(
-            ConditionType::InSync,
-            Reason::CloudAccountMismatch,
-            format!(
-                "the resources belong to cloud account {recorded}, the credentials are of account \
-                 {ours}: nothing is changed, and nothing that is not found is taken as gone; give \
-                 ecm credentials of account {recorded}"
-            ),
-        )
-    })
+    let (recorded, ours) = ledger.other_account(identity)?;
+    Some(Refusal::new(
+        ConditionType::InSync,
+        Reason::CloudAccountMismatch,
+        format!(
+            "the resources belong to cloud account {recorded}, the credentials are of account \
+             {ours}: nothing is changed, and nothing that is not found is taken as gone; give \
+             ecm credentials of account {recorded}"
+        ),
+    ))
 }
 
 /// No step; the refusals say why.
