@@ -4,12 +4,11 @@
 //! built again. Where rustup has no llvm-tools, the tools of a distribution serve: LLVM_COV and LLVM_PROFDATA name them.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
-use crate::workspace::root;
+use crate::workspace::{self, root};
 
 /// The package whose lines are counted.
 const PACKAGE: &str = "ecm-policy";
@@ -94,8 +93,7 @@ impl std::fmt::Display for Lines {
 
 /// Runs the tests and reads what they covered.
 fn measured() -> Result<Report> {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(program)
+    let output = workspace::cargo()
         .args([
             "llvm-cov",
             "--package",
@@ -104,7 +102,6 @@ fn measured() -> Result<Report> {
             "--summary-only",
             "--quiet",
         ])
-        .current_dir(root())
         // The report goes to standard output; what cargo and the tests say goes to standard error.
         .stderr(std::process::Stdio::inherit())
         .output()

@@ -10,7 +10,7 @@ use std::{fs, thread};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::workspace::root;
+use crate::workspace::{self, root};
 
 /// Arguments of `fuzz`.
 #[derive(clap::Args)]
@@ -103,20 +103,15 @@ fn targets() -> Result<Vec<String>> {
 /// Builds the targets and gives the folder with their programs.
 fn build(targets: &[&String]) -> Result<PathBuf> {
     let host = host()?;
-    let folder = match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => root().join(folder).join("fuzz"),
-        None => root().join("target/fuzz"),
-    };
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
+    let folder = workspace::output("fuzz");
+    let mut build = workspace::cargo();
     build
         .args(["build", "--release", "--locked", "--manifest-path"])
         .arg(root().join("fuzz/Cargo.toml"))
         // With a target named, the flags are not those of build scripts and macros.
         .args(["--target", &host])
         .env("CARGO_TARGET_DIR", &folder)
-        .env("CARGO_ENCODED_RUSTFLAGS", COVERAGE.join("\u{1f}"))
-        .current_dir(root());
+        .env("CARGO_ENCODED_RUSTFLAGS", COVERAGE.join("\u{1f}"));
     for target in targets {
         build.args(["--bin", target]);
     }

@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::workspace::root;
+use crate::workspace::{self, root};
 use table::GUARDS;
 
 /// The package that holds every guarded rule and its test: pure, so that a build takes seconds.
@@ -102,8 +102,7 @@ impl Copy {
     /// Brings the copy up to the working tree. Files that are the same keep their times, so that only what changed is
     /// built again.
     fn make() -> Result<Self> {
-        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-        let folder = root().join(target).join("guards");
+        let folder = workspace::output("guards");
         let copy = Self {
             tree: folder.join("tree"),
             built: folder.join("target"),
@@ -161,8 +160,7 @@ impl Copy {
     }
 
     fn cargo(&self, guard: &Guard, more: &[&str]) -> Result<Output> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
+        let mut command = workspace::cargo();
         command
             .args(["test", "--quiet", "--locked", "--package", PACKAGE])
             .current_dir(&self.tree)

@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
-use crate::workspace::{self, root};
+use crate::workspace;
 
 /// The reasons for what is not noticed: one a line, `file: change: reason`.
 const EXPLAINED: &str = "crates/ecm-policy/mutants.txt";
@@ -34,9 +33,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let output = root().join("target/mutants");
+    let output = workspace::output("mutants");
     fs::create_dir_all(&output).with_context(|| format!("create {}", output.display()))?;
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = workspace::cargo();
     command.args([
         "mutants",
         "--package",
@@ -49,10 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .arg(&output)
         .args(FILES.iter().flat_map(|file| ["--file", file]));
     command.args(args.shard.iter().flat_map(|shard| ["--shard", shard]));
-    let status = command
-        .current_dir(root())
-        .status()
-        .context("run cargo mutants")?;
+    let status = command.status().context("run cargo mutants")?;
     // 0: all noticed; 2: some not; 3: some made the tests hang, which is noticed too.
     ensure!(
         matches!(status.code(), Some(0 | 2 | 3)),

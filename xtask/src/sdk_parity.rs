@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use self::compare::{Recording, differences};
 use self::reasons::reason;
-use crate::workspace::root;
+use crate::workspace::{self, root};
 
 /// The newer SDK signs as our V3 does, the older one as our V1.
 const PACKAGES: [&str; 2] = [
@@ -26,7 +26,7 @@ const ACTIONS: &str = "crates/ens-openapi/tests/data/actions.json";
 
 /// Records, compares and prints what differs.
 pub(crate) fn run() -> Result<()> {
-    let folder = root().join("target/sdk-parity");
+    let folder = workspace::output("sdk-parity");
     let python = match virtual_environment(&folder) {
         Ok(python) => python,
         Err(error) if std::env::var("CI").is_ok_and(|value| value == "true") => return Err(error),
@@ -99,14 +99,13 @@ fn virtual_environment(folder: &Path) -> Result<PathBuf> {
 
 fn record(python: &Path, folder: &Path) -> Result<Vec<Recording>> {
     let recordings = folder.join("recordings.json");
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut record = Command::new(python);
     record
         .arg("xtask/src/sdk_parity/record.py")
         .arg(ACTIONS)
         .arg(folder.join("parameters.json"))
         .arg(&recordings)
-        .arg(cargo)
+        .arg(workspace::cargo_program())
         .args(["run", "--quiet", "--package", "ens-openapi"])
         .args(["--example", "replay", "--"])
         .current_dir(root());

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -280,11 +279,9 @@ fn text_faults(file: &Path, text: &str) -> Vec<String> {
 
 /// What a cargo command prints.
 fn cargo(arguments: &[&str]) -> Result<String> {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let what = || format!("cargo {}", arguments.join(" "));
-    let output = Command::new(program)
+    let output = workspace::cargo()
         .args(arguments)
-        .current_dir(workspace::root())
         .output()
         .with_context(what)?;
     ensure!(

@@ -1,7 +1,9 @@
 //! Where this repository is, and which files it has.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
@@ -9,6 +11,24 @@ use anyhow::{Context as _, Result};
 pub(crate) fn root() -> &'static Path {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().unwrap_or(xtask)
+}
+
+/// The folder of this name for what a task builds or keeps, below cargo's own.
+pub(crate) fn output(name: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root().join(target).join(name)
+}
+
+/// The cargo that runs this task, at work on this repository.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(cargo_program());
+    command.current_dir(root());
+    command
+}
+
+/// Where that cargo is.
+pub(crate) fn cargo_program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// Every text file that people write or that is generated, relative to the root and sorted. Build
