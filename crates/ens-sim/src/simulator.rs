@@ -302,7 +302,7 @@ impl Simulator {
 
     /// Waits until `condition` holds for the cloud. It is looked at after each call and each transition.
     pub async fn wait_until(&self, mut condition: impl FnMut(&Cloud) -> bool) {
-        let mut revision = self.shared.revision.subscribe();
+        let mut revision = self.shared.revision();
         while !self.look(&mut condition) {
             if revision.changed().await.is_err() {
                 return;
@@ -389,6 +389,11 @@ impl Shared {
 
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// Changes after each change of the cloud that has reached the sockets.
+    pub(crate) fn revision(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
     }
 
     /// Says that something may have changed.

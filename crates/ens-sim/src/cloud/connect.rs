@@ -47,7 +47,7 @@ pub struct Backend {
     pub idle_timeout: Duration,
 }
 
-/// Why a flow goes nowhere.
+/// Why a flow goes nowhere, or no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// No EIP has the address.
@@ -74,6 +74,12 @@ pub enum Refused {
     /// No server is attached that is healthy and has a weight above 0.
     #[error("no healthy server with a weight above 0 is attached")]
     NoBackend,
+    /// The server of a flow is attached no more.
+    #[error("the server was removed from the ELB")]
+    ServerRemoved,
+    /// The instance of a flow does not run.
+    #[error("the server does not run")]
+    ServerDown,
 }
 
 /// An address and port on which the cloud accepts flows right now.
@@ -140,6 +146,32 @@ impl Cloud {
                     .unwrap_or(ESTABLISHED_TIMEOUT),
             ),
         })
+    }
+
+    /// Whether a flow that [`Cloud::connect`] gave to a server still gets through: what it came in by has to be there,
+    /// and the server has to run. A weight of 0 and a failed health check keep new flows away only. What the removal of
+    /// its server does to a flow is a switch, [`Switches::removal_cuts_flows`](super::Switches).
+    ///
+    /// # Errors
+    /// Something of it is gone; a client sees its connection reset.
+    pub fn carries(
+        &mut self,
+        flow: &Flow,
+        backend: &Backend,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        self.settle(now);
+        let state = self.owner_state().ok_or(Refused::NoSuchAddress)?;
+        let (balancer, _) = find_listener(state, flow)?;
+        if balancer.id != backend.load_balancer {
+            return Err(Refused::NotBound);
+        }
+        let mut attached = balancer.backends.iter();
+        match attached.find(|server| server.server_id == backend.server_id) {
+            Some(server) if !is_up(state, server) => Err(Refused::ServerDown),
+            None if self.config.switches.removal_cuts_flows => Err(Refused::ServerRemoved),
+            _ => Ok(()),
+        }
     }
 
     /// Says that a flow has ended. Only the scheduler wlc counts open flows.

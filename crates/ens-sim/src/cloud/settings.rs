@@ -152,6 +152,9 @@ pub struct Switches {
     pub backend_ip_with_line_feed: bool,
     /// AddBackendServers refuses the whole batch when one server is already attached.
     pub add_of_attached_refused: bool,
+    /// Removing a server ends the flows that it serves. Otherwise they go on to their own end, as those of a server of
+    /// weight 0 do.
+    pub removal_cuts_flows: bool,
 }
 
 impl Default for Switches {
@@ -174,6 +177,7 @@ impl Default for Switches {
             gone_eip_answers_5100: false,
             backend_ip_with_line_feed: true,
             add_of_attached_refused: false,
+            removal_cuts_flows: true,
         }
     }
 }
@@ -245,6 +249,9 @@ impl Switches {
         }),
         ("add_of_attached_refused", |s| {
             s.add_of_attached_refused ^= true;
+        }),
+        ("removal_cuts_flows", |s| {
+            s.removal_cuts_flows ^= true;
         }),
         ("name_filter", |s| {
             s.name_filter = match s.name_filter {

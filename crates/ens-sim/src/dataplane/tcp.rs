@@ -68,6 +68,7 @@ async fn forward(
     shared: Arc<Shared>,
     cancel: CancellationToken,
 ) {
+    let mut changes = shared.revision();
     let chosen = {
         let now = shared.now();
         shared.gateway().cloud_mut().connect(&flow, now)
@@ -79,8 +80,15 @@ async fn forward(
             return reset(&client);
         }
     };
+    let is_carried = || {
+        let now = shared.now();
+        let mut gateway = shared.gateway();
+        gateway.cloud_mut().carries(&flow, &backend, now).is_ok()
+    };
+    let cut = async { while changes.changed().await.is_ok() && is_carried() {} };
     let carried = tokio::select! {
         () = cancel.cancelled() => None,
+        () = cut => None,
         carried = carry(&mut client, &backend) => carried,
     };
     shared.gateway().cloud_mut().disconnect(&backend);

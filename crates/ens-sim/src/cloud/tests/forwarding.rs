@@ -269,3 +269,82 @@ fn a_server_attached_again_starts_healthy() {
     }
     assert_eq!(share(&mut run, 4), 2);
 }
+
+/// Port 80 with the first node behind it, and a flow that it serves.
+fn open_flow() -> (Run, Flow, Backend) {
+    let mut run = forwarding(&[("Scheduler", "rr")]);
+    let flow = flow(&run, "1.2.3.4:1000");
+    let backend = run.cloud.connect(&flow, run.now).unwrap();
+    assert_eq!(backend.server_id, "i-heifei-1");
+    (run, flow, backend)
+}
+
+#[test]
+fn an_open_flow_outlives_weight_0_bad_health_and_other_servers_and_listeners() {
+    let (mut run, flow, backend) = open_flow();
+    let id = ("LoadBalancerId", "lb-heifei");
+    let servers = |text: &'static str| [id, ("BackendServers", text)];
+    let second = servers(r#"[{"ServerId":"i-heifei-2"}]"#);
+    run.ok("RemoveBackendServers", &second);
+    run.ok(
+        "SetBackendServers",
+        &servers(r#"[{"ServerId":"i-heifei-1","Weight":0}]"#),
+    );
+    let key = run.cloud.probes()[0].key.clone();
+    run.cloud.report_health(key, false);
+    let other = [id, ("ListenerPort", "81"), ("BackendServerPort", "30082")];
+    run.ok("CreateLoadBalancerTCPListener", &other);
+    run.ok("StartLoadBalancerListener", &other[..2]);
+    run.ok("StopLoadBalancerListener", &other[..2]);
+    assert_eq!(run.cloud.connect(&flow, run.now), Err(Refused::NoBackend));
+    assert_eq!(run.cloud.carries(&flow, &backend, run.now), Ok(()));
+}
+
+#[test]
+fn an_open_flow_ends_with_each_piece_that_it_needs() {
+    type Break = fn(&mut Run);
+    const ELB: (&str, &str) = ("LoadBalancerId", "lb-heifei");
+    let breaks: [(Break, Refused); 5] = [
+        (
+            |run| {
+                run.ok("StopLoadBalancerListener", &[ELB, ("ListenerPort", "80")]);
+            },
+            Refused::ListenerNotRunning,
+        ),
+        (
+            |run| {
+                let status = ("LoadBalancerStatus", "InActive");
+                run.ok("SetLoadBalancerStatus", &[ELB, status]);
+            },
+            Refused::LoadBalancerInActive,
+        ),
+        (
+            |run| {
+                run.ok(
+                    "UnAssociateEnsEipAddress",
+                    &[("AllocationId", "eip-heifei")],
+                );
+            },
+            Refused::NotBound,
+        ),
+        (
+            |run| {
+                let server = ("BackendServers", r#"[{"ServerId":"i-heifei-1"}]"#);
+                run.ok("RemoveBackendServers", &[ELB, server]);
+            },
+            Refused::ServerRemoved,
+        ),
+        (
+            |run| {
+                run.cloud
+                    .set_instance_status("i-heifei-1", InstanceStatus::Stopped);
+            },
+            Refused::ServerDown,
+        ),
+    ];
+    for (act, why) in breaks {
+        let (mut run, flow, backend) = open_flow();
+        act(&mut run);
+        assert_eq!(run.cloud.carries(&flow, &backend, run.now), Err(why));
+    }
+}

@@ -149,6 +149,26 @@ const ROWS: &[Row] = &[
         "InvalidParameter.BackendServers",
     ),
     (
+        "removal_cuts_flows",
+        |run| {
+            running(run);
+            let one = [ELB, ("BackendServers", r#"[{"ServerId":"i-heifei-1"}]"#)];
+            run.ok("AddBackendServers", &one);
+            let flow = Flow {
+                address: run.cloud.eip("eip-heifei").unwrap().address,
+                port: 80,
+                protocol: Protocol::Tcp,
+                source: "1.2.3.4:1000".parse().unwrap(),
+            };
+            let backend = run.cloud.connect(&flow, run.now).unwrap();
+            run.ok("RemoveBackendServers", &one);
+            let carried = run.cloud.carries(&flow, &backend, run.now);
+            carried.map_or_else(|why| why.to_string(), |()| "OK".to_owned())
+        },
+        "the server was removed from the ELB",
+        "OK",
+    ),
+    (
         "name_filter",
         |run| {
             let part = [("LoadBalancerName", "heifei")];

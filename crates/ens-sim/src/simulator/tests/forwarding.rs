@@ -241,3 +241,36 @@ fn the_address_that_a_client_really_has_decides_hashing_and_persistence() {
         simulator.shutdown().await;
     });
 }
+
+#[test]
+fn a_connection_breaks_when_its_server_is_removed_and_not_before() {
+    run(async {
+        let simulator = start(Latency::instant()).await;
+        let address = Ipv4Addr::new(127, 0, 89, 1);
+        simulator
+            .set_instance_address("i-heifei-1", address)
+            .unwrap();
+        let server = TcpListener::bind((address, 0)).await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        let front = listen(&simulator, 8001, port, &[]).await;
+        attach(&simulator, r#"[{"ServerId":"i-heifei-1"}]"#).await;
+        let mut client = TcpStream::connect(front).await.unwrap();
+        attach(&simulator, r#"[{"ServerId":"i-heifei-2"}]"#).await;
+        client.write_all(b"?").await.unwrap();
+        // Health checks connect as well, and say nothing.
+        let _node = loop {
+            let (mut node, _) = server.accept().await.unwrap();
+            if matches!(node.read_u8().await, Ok(b'?')) {
+                break node;
+            }
+        };
+        let removed = [
+            ("LoadBalancerId", "lb-heifei"),
+            ("BackendServers", r#"[{"ServerId":"i-heifei-1"}]"#),
+        ];
+        ok(&simulator, "RemoveBackendServers", &removed).await;
+        let reset = client.read_u8().await.unwrap_err();
+        assert_eq!(reset.kind(), std::io::ErrorKind::ConnectionReset);
+        simulator.shutdown().await;
+    });
+}
