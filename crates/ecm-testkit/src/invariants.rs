@@ -20,10 +20,12 @@
 //! `ecm-policy` would repeat its mistakes.
 
 mod always;
+mod load;
 mod quiet;
 mod wanted;
 
 pub use always::Monitor;
+pub use load::Tally;
 pub use quiet::{Expect, drift_calls, settled};
 pub use wanted::{Port, Wanted, wanted};
 

@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ens_sim::cloud::{
-    Cloud, Fault, FaultPlan, FaultRule, Latency, Method, RateLimits, Request, Switches, When,
+    Cloud, Fault, FaultPlan, FaultRule, Latency, Method, Protocol, RateLimits, Request, Switches,
+    When,
 };
 use ens_sim::wire::Gateway;
 use kube_sim::{Cluster, Status};
@@ -22,6 +23,7 @@ use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::invariants::Monitor;
 use crate::node::ready;
@@ -120,7 +122,15 @@ pub struct World {
     wire: Arc<Wire>,
     running: Arc<Mutex<Running>>,
     supervisor: JoinHandle<()>,
+    /// Who puts ports under load.
+    clients: Mutex<Option<AbortOnDropHandle<()>>>,
 }
+
+/// The time from one client of a port under load to the next.
+const BETWEEN_CLIENTS: Duration = Duration::from_millis(200);
+
+/// How long most of their connections last.
+const SHORT: Duration = Duration::from_secs(2);
 
 /// The controller process that runs now.
 #[derive(Default)]
@@ -187,6 +197,7 @@ impl World {
             wire,
             running,
             supervisor,
+            clients: Mutex::default(),
         };
         world.remember_foreign();
         Ok(world)
@@ -290,6 +301,27 @@ impl World {
     /// Changes what the invariants watch for.
     pub fn watch_for(&self, change: impl FnOnce(&mut Monitor)) {
         self.wire.monitor(change);
+    }
+
+    /// From now on clients connect five times a second through a port of the address that a PoolService publishes; most
+    /// end their connections after two seconds, one in ten never does. What is lost is a violation of S6, unless it was
+    /// said that it may be ([`Monitor::may_lose`]). Says whether there is an address.
+    pub fn put_under_load(&self, pool_service: &str, protocol: Protocol, port: u16) -> bool {
+        let view = self.view();
+        let is_there = self
+            .wire
+            .monitor(|monitor| monitor.put_under_load(&view, pool_service, protocol, port));
+        let wire = self.wire.clone();
+        let mut clients = lock(&self.clients);
+        if is_there && clients.is_none() {
+            *clients = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+                for client in 0_u64.. {
+                    wire.connect((client % 10 > 0).then_some(SHORT));
+                    sleep(BETWEEN_CLIENTS).await;
+                }
+            })));
+        }
+        is_there
     }
 
     /// What of a person's is in the cloud now has to stay as it is; calls up to now were a person's.

@@ -175,6 +175,17 @@ async fn s6_sees_a_port_that_stops_serving() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s6_sees_an_address_that_is_taken_back() {
+    let world = serving(Config::default()).await;
+    world.watch_for(|monitor| monitor.keep_serving(Protocol::Tcp, 80));
+    world.step("look");
+    world.kill();
+    let nothing = json!({ "loadBalancer": { "ingress": null } });
+    world.apply(ps_with(&json!({}), Some(nothing))).unwrap();
+    assert_violated(&world, "S6");
+}
+
+#[tokio::test(start_paused = true)]
 async fn q1_sees_a_backend_that_is_missing() {
     let world = serving(Config::default()).await;
     world.kill();

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use ens_sim::Timestamp;
 use ens_sim::cloud::{Cloud, Flow, Life, LoadBalancer, Origin, Protocol};
 use poolservice_api::keys;
 use serde_json::{Value, json};
 
-use super::wanted::{addresses, nodes_with_ready_pods, port};
-use super::{condition, items, label, ledger, name, namespace};
+use super::load::{Load, Tally};
+use super::wanted::{addresses, nodes_with_ready_pods, port, wanted};
+use super::{condition, is_terminating, items, label, ledger, name, namespace};
 use crate::world::View;
 
 /// What the invariants remember from one look to the next.
@@ -32,12 +34,17 @@ pub struct Monitor {
     published: BTreeSet<String>,
     /// Ports that nobody changes.
     steady: BTreeSet<(Protocol, u16)>,
+    /// Connections through them, by PoolService (its UID), address and port.
+    held: BTreeMap<(String, Ipv4Addr, Protocol, u16), Load>,
+    /// Ports under a constant load, by PoolService.
+    loads: BTreeMap<String, Load>,
     /// What was told, so that it is told once.
     told: BTreeSet<String>,
 }
 
 impl Monitor {
-    /// From now on this port of every published address has to accept all the time.
+    /// From now on this port of every published address has to accept all the time, its address has to stay published,
+    /// and connections through it last until their server is not wanted any more.
     pub fn keep_serving(&mut self, protocol: Protocol, port: u16) {
         self.steady.insert((protocol, port));
     }
@@ -45,6 +52,60 @@ impl Monitor {
     /// This port may stop serving again.
     pub fn release(&mut self, protocol: Protocol, port: u16) {
         self.steady.remove(&(protocol, port));
+        self.held
+            .retain(|key, _| (key.2, key.3) != (protocol, port));
+    }
+
+    /// Clients begin to connect through a port of the address that a PoolService publishes. Says whether it publishes
+    /// one.
+    pub(crate) fn put_under_load(
+        &mut self,
+        view: &View,
+        pool_service: &str,
+        protocol: Protocol,
+        port: u16,
+    ) -> bool {
+        let ps = find(view, pool_service);
+        let address = ps.and_then(|ps| addresses(ps).into_iter().next());
+        if let Some(address) = address {
+            let load = Load::new(address, protocol, port);
+            self.loads.insert(pool_service.to_owned(), load);
+        }
+        address.is_some()
+    }
+
+    /// From now on connections to these servers may be lost, and to no others.
+    pub fn may_lose(&mut self, servers: &[&str]) {
+        for load in self.loads.values_mut() {
+            load.may_lose_none();
+            load.may_lose(servers.iter().map(|server| (*server).to_owned()));
+        }
+    }
+
+    /// What became of the load's connections so far.
+    pub fn tally(&self) -> Tally {
+        let tallies = self.loads.values().map(Load::tally);
+        tallies.fold(Tally::default(), Tally::and)
+    }
+
+    /// One more client connects through each port under load. It ends its connection after `life`, or never. Gives what
+    /// does not hold and was not told before.
+    pub(crate) fn connect(
+        &mut self,
+        view: &View,
+        cloud: &mut Cloud,
+        now: Timestamp,
+        life: Option<Duration>,
+    ) -> Vec<String> {
+        let mut found = Vec::new();
+        self.under_load(view, cloud, now, &mut found);
+        for (ps, load) in &mut self.loads {
+            if let Some(service) = find(view, ps).and_then(|ps| service_of(view, ps)) {
+                found.extend(load.connect(view, service, cloud, now, life).err());
+            }
+        }
+        found.retain(|text| self.told.insert(text.clone()));
+        found
     }
 
     /// What a person has on load balancers that stood there from the start has to stay so. The
@@ -72,6 +133,7 @@ impl Monitor {
         self.finalizers(view, &mut found);
         self.first_publication(view, cloud, now, &mut found);
         self.steady_ports(view, cloud, now, &mut found);
+        self.under_load(view, cloud, now, &mut found);
         found.retain(|text| self.told.insert(text.clone()));
         found
     }
@@ -232,20 +294,72 @@ impl Monitor {
         now: Timestamp,
         found: &mut Vec<String>,
     ) {
-        for ps in &view.pool_services {
+        if self.steady.is_empty() {
+            return;
+        }
+        let mut live = BTreeMap::new();
+        for ps in view.pool_services.iter().filter(|ps| !is_terminating(ps)) {
+            live.insert(uid(ps), ps);
             for address in addresses(ps) {
                 for (protocol, port) in &self.steady {
-                    let flow = flow(address, *protocol, *port);
-                    match cloud.connect(&flow, now) {
-                        Ok(backend) => cloud.disconnect(&backend),
-                        Err(refused) => found.push(format!(
-                            "S6: {address}:{port}/{protocol} does not serve any more: {refused}"
-                        )),
-                    }
+                    self.held
+                        .entry((uid(ps), address, *protocol, *port))
+                        .or_insert_with(|| Load::new(address, *protocol, *port));
                 }
             }
         }
+        self.held.retain(|(uid, ..), _| live.contains_key(uid));
+        let wanted = wanted(view);
+        for ((uid, address, ..), load) in &mut self.held {
+            let Some(ps) = live.get(uid) else { continue };
+            let Some(service) = service_of(view, ps) else {
+                continue;
+            };
+            if !addresses(ps).contains(address) {
+                found.push(format!(
+                    "S6: {address} of PoolService {} is published no more",
+                    name(ps)
+                ));
+            }
+            let wanted = wanted.iter().find(|w| w.pool_service() == name(ps));
+            let is_wanted =
+                |server: &String| wanted.is_some_and(|w| w.servers.contains_key(server));
+            let all = view
+                .nodes
+                .iter()
+                .filter_map(|node| label(node, keys::ENS_INSTANCE_ID));
+            load.may_lose(all.map(str::to_owned).filter(|server| !is_wanted(server)));
+            found.extend(load.look(view, service, cloud, now));
+            // The first few stay for good; the others show that one more gets through.
+            let is_enough = load.held() >= HELD;
+            let life = is_enough.then_some(Duration::ZERO);
+            found.extend(load.connect(view, service, cloud, now, life).err());
+        }
     }
+
+    fn under_load(
+        &mut self,
+        view: &View,
+        cloud: &mut Cloud,
+        now: Timestamp,
+        found: &mut Vec<String>,
+    ) {
+        for (ps, load) in &mut self.loads {
+            let service = find(view, ps).and_then(|ps| service_of(view, ps));
+            match service {
+                Some(service) => found.extend(load.look(view, service, cloud, now)),
+                None => found.push(format!("S6: PoolService {ps} or its Service is gone")),
+            }
+        }
+    }
+}
+
+/// How many connections stay open through a steady port.
+const HELD: usize = 4;
+
+fn find<'a>(view: &'a View, pool_service: &str) -> Option<&'a Value> {
+    let mut all = view.pool_services.iter();
+    all.find(|ps| name(ps) == pool_service)
 }
 
 fn flow(address: Ipv4Addr, protocol: Protocol, port: u16) -> Flow {

@@ -149,6 +149,18 @@ impl Wire {
         }
     }
 
+    /// One more client connects through each port under load, and ends its connection after `life`, or never.
+    pub(super) fn connect(&self, life: Option<Duration>) {
+        let view = self.view();
+        let violations = self.cloud(|cloud| {
+            let now = self.clock.cloud();
+            lock(&self.book).monitor.connect(&view, cloud, now, life)
+        });
+        for text in violations {
+            self.note(What::Violation(text));
+        }
+    }
+
     /// A small delay, as every way has one: it lets calls overtake each other.
     async fn delay(&self, longest: Duration) {
         let part = lock(&self.random).f64();
