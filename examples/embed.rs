@@ -104,7 +104,9 @@ async fn main() -> Result<()> {
             stop.cancel();
         }
     });
-    Controllers::builder(kube, ens.clone(), identity, leadership)
+    // A plain `Client` goes in as it is; then what is urgent is called first.
+    let counted: Arc<dyn EnsApi> = ens.clone();
+    Controllers::builder(kube, counted, identity, leadership)
         .fan_out(false)
         .run(stop)
         .await?;

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anstream::println;
 use anyhow::{Context as _, Result, bail};
@@ -58,7 +57,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let ens = cloud.reader()?;
     who.cloud_account = cloud.account().await;
     let clock = Clock::system();
-    let regions = Regions::new(Arc::new(ens), clock.clone());
+    let regions = Regions::new(ens, clock.clone());
     let read = cluster::read(&cluster.client, &who.load_balancer_class)
         .await
         .context("reading the cluster")?;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anstream::{eprintln, println};
@@ -14,7 +13,6 @@ use ecm_reconciler::cluster;
 use ecm_reconciler::executor::Executor;
 use ecm_reconciler::gc::{self, Orphan, Proof};
 use ecm_reconciler::region::Regions;
-use ens_openapi::EnsApi;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 
@@ -60,7 +58,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let cloud = args.cloud.connect().await?;
     who.cloud_account = cloud.account().await;
     if args.delete.is_empty() {
-        let regions = Regions::new(Arc::new(cloud.reader()?), Clock::system());
+        let regions = Regions::new(cloud.reader()?, Clock::system());
         let orphans = look(&args, &cluster, &who, &regions).await?;
         show(&orphans, args.output)?;
         return Ok(ExitCode::SUCCESS);
@@ -226,7 +224,6 @@ async fn release(
         .before_send(leadership.before_send())
         .build()
         .context("setting up the client of the cloud")?;
-    let ens: Arc<dyn EnsApi> = Arc::new(ens);
     let regions = Regions::new(ens.clone(), Clock::system());
     // What lives is read again, now that nobody else writes.
     let orphans = look(args, cluster, who, &regions).await?;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -73,7 +72,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         .before_send(leadership(&elb).before_send())
         .observer(metrics.cloud_observer());
     let ens = ens.build().context("setting up the client of the cloud")?;
-    let mut controllers = Controllers::builder(client, Arc::new(ens), who, leadership(&elb))
+    let mut controllers = Controllers::builder(client, ens, who, leadership(&elb))
         .fan_out_leadership(leadership(&fan_out))
         .fan_out(args.policy.runs(Half::FanOut))
         .elb(args.policy.runs(Half::Elb))
@@ -150,7 +149,7 @@ async fn dry_run(args: Args) -> Result<()> {
     };
     let preview = Preview::new(
         config,
-        Some(Arc::new(ens)),
+        Some(ens.into()),
         Some(client.clone()),
         keys::SYSTEM_NAMESPACE,
         Clock::system(),

@@ -8,7 +8,6 @@ use std::time::Duration;
 use ecm_policy::backends::UNREACHABLE_GRACE;
 use ecm_policy::snapshot::{Identity, ObjectKey};
 use ecm_policy::{desired, fan_out as policy};
-use ens_openapi::EnsApi;
 use kube::Client;
 use kube::runtime::events::Reporter;
 use poolservice_api::{NodePool, keys};
@@ -16,6 +15,7 @@ use thiserror::Error;
 use tokio::sync::watch as flag;
 use tokio_util::sync::CancellationToken;
 
+use crate::caller::CloudApi;
 use crate::clock::Clock;
 use crate::elb::{self, Elb};
 use crate::events::Notifier;
@@ -32,7 +32,7 @@ use crate::watch::{self, DiscoveryError};
 #[must_use = "nothing runs before `run`"]
 pub struct Controllers {
     client: Client,
-    cloud: Arc<dyn EnsApi>,
+    cloud: CloudApi,
     identity: Identity,
     leadership: Leadership,
     fan_out_leadership: Leadership,
@@ -86,13 +86,13 @@ impl Controllers {
     /// with the defaults of `ecm run`, while `leadership` holds.
     pub fn builder(
         client: Client,
-        cloud: Arc<dyn EnsApi>,
+        cloud: impl Into<CloudApi>,
         identity: Identity,
         leadership: Leadership,
     ) -> Self {
         Self {
             client,
-            cloud,
+            cloud: cloud.into(),
             identity,
             fan_out_leadership: leadership.clone(),
             leadership,

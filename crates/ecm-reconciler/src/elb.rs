@@ -20,6 +20,7 @@ use ecm_policy::ledger::{self, Ledger, Record, State};
 use ecm_policy::observed::Observed;
 use ecm_policy::plan::{self, Addresses, Need, Plan, Refused, Step, Wait};
 use ecm_policy::snapshot::{ObjectKey, PoolService, Snapshot};
+use ens_openapi::rate_limit::Priority;
 use ens_openapi::{Effect, ErrorClass};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -28,6 +29,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
+use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::events::Notifier;
 use crate::executor::{Done, Executor, Outcome, StepError};
@@ -383,6 +385,13 @@ impl Elb {
             detail: self
                 .regions
                 .whole_read_interval(self.config.whole_read_interval),
+            priority: match self.memories.settled_before(key, &ps.uid) {
+                _ if is_urgent(ps) => Priority::Critical,
+                Some(before) if before == asked => Priority::Background,
+                Some(_) => Priority::High,
+                // The first look at what another process brought up.
+                None => Priority::Low,
+            },
         };
         let period = fresh.detail;
         let trusted = state.current().and_then(|ledger| {
@@ -425,6 +434,12 @@ impl Elb {
         if lanes.is_empty() {
             return Ok(Vec::new());
         }
+        let priority = if is_urgent(ps) {
+            Priority::Critical
+        } else {
+            Priority::Background
+        };
+        let caller = Caller::new(priority, key.to_string());
         let (sender, mut results) = mpsc::unbounded_channel::<Done>();
         let record = async {
             let mut done = Vec::new();
@@ -447,7 +462,7 @@ impl Elb {
         };
         // The lanes go on although a ledger write fails: what they create is found again by its
         // intent.
-        let ((), done) = tokio::join!(self.executor.run(lanes, sender), record);
+        let ((), done) = tokio::join!(self.executor.run(lanes, &caller, sender), record);
         Ok(done?)
     }
 
@@ -667,6 +682,11 @@ impl Elb {
         };
         Next::LookAgain(delay)
     }
+}
+
+/// Whether it is let go, or has no address yet: that comes before what serves (behaviour 11.2).
+fn is_urgent(ps: &PoolService) -> bool {
+    ps.deleting || ps.published.is_empty()
 }
 
 /// The ledger after a step; `None` when the step does not change it.

@@ -3,27 +3,30 @@
 //! Writes are not retried here. A step that fails ends its lane; the next plan starts from what
 //! the cloud then shows.
 
-use std::sync::Arc;
+mod pace;
+mod write;
 
-use ecm_policy::ledger::Intent;
-use ecm_policy::listeners::Listener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ecm_policy::plan::{Lane, Step};
-use ens_openapi::api::backend::{AddBackendServers, RemoveBackendServers, SetBackendServers};
-use ens_openapi::api::eip::{AssociateEnsEipAddress, EipTarget, ModifyEnsEipAddressAttribute};
-use ens_openapi::api::load_balancer::LoadBalancerStatus;
-use ens_openapi::{EnsApi, ErrorClass};
+use ens_openapi::ErrorClass;
+use ens_openapi::rate_limit::Priority;
 use futures::future::join_all;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::convert;
+use crate::caller::{Caller, CloudApi};
 use crate::leader::{Leadership, NotLeading};
+use pace::Pace;
+use write::{Write, is_about_one};
 
 /// Changes the cloud, while it leads.
 #[derive(Debug, Clone)]
 pub struct Executor {
-    api: Arc<dyn EnsApi>,
+    api: CloudApi,
     leadership: Leadership,
+    pace: Arc<Pace>,
 }
 
 /// What became of a step.
@@ -66,6 +69,11 @@ pub enum StepError {
 }
 
 impl Done {
+    /// Whether the cloud said that something else is changing what the step is about.
+    fn met_a_busy_one(&self) -> bool {
+        matches!(&self.result, Err(StepError::Cloud(error)) if error.class() == ErrorClass::Busy)
+    }
+
     /// Whether the cloud will refuse the same step again until somebody changes something
     /// (behaviour 11.1).
     pub fn is_refused_for_good(&self) -> bool {
@@ -91,22 +99,61 @@ impl Done {
 
 impl Executor {
     /// An executor that writes through `api` while `leadership` holds.
-    pub fn new(api: Arc<dyn EnsApi>, leadership: Leadership) -> Self {
-        Self { api, leadership }
+    pub fn new(api: impl Into<CloudApi>, leadership: Leadership) -> Self {
+        Self {
+            api: api.into(),
+            leadership,
+            pace: Arc::default(),
+        }
     }
 
     /// Runs all lanes side by side and reports every step as it is done. Returns when the last
-    /// lane has ended.
-    pub async fn run(&self, lanes: Vec<Lane>, done: mpsc::UnboundedSender<Done>) {
-        let is_alone = lanes.len() == 1;
+    /// lane has ended. Every step is at least as urgent as `caller`.
+    ///
+    /// Once a load balancer has refused a write because of another, the writes to it go one by one
+    /// (behaviour 11.2), and the first that it refuses even so is the last of the run.
+    pub async fn run(&self, lanes: Vec<Lane>, caller: &Caller, done: mpsc::UnboundedSender<Done>) {
+        let is_busy = AtomicBool::new(false);
         let lanes = lanes.into_iter();
-        join_all(lanes.map(|lane| self.run_lane(lane, is_alone, done.clone()))).await;
+        join_all(lanes.map(|lane| self.run_lane(lane, caller, &is_busy, done.clone()))).await;
     }
 
-    async fn run_lane(&self, lane: Lane, is_alone: bool, done: mpsc::UnboundedSender<Done>) {
+    /// `is_busy` says of all lanes whether their load balancer has refused a write because of another.
+    async fn run_lane(
+        &self,
+        lane: Lane,
+        caller: &Caller,
+        is_busy: &AtomicBool,
+        done: mpsc::UnboundedSender<Done>,
+    ) {
         let mut ends = false;
         for step in lane.0 {
-            for piece in self.carry_out(step, is_alone).await {
+            let id = step.load_balancer().map(str::to_owned);
+            let turn = match &id {
+                Some(id) => self.pace.turn(id).await,
+                None => None,
+            };
+            if turn.is_some() && is_busy.load(Ordering::Relaxed) {
+                return;
+            }
+            let caller = Caller {
+                priority: priority(&step).min(caller.priority),
+                name: caller.name.clone(),
+            };
+            let write = Write {
+                api: self.api.called_by(&caller),
+                leadership: &self.leadership,
+                is_quiet: turn.as_ref().is_some_and(|turn| turn.is_quiet),
+            };
+            for piece in write.carry_out(step).await {
+                if let Some(id) = &id {
+                    if piece.met_a_busy_one() {
+                        self.pace.slow_down(id);
+                        is_busy.store(true, Ordering::Relaxed);
+                    } else if piece.result.is_ok() {
+                        self.pace.wrote(id);
+                    }
+                }
                 // After a stop the steps that follow were planned for another state.
                 let goes_on = matches!(
                     piece.result,
@@ -119,272 +166,39 @@ impl Executor {
             }
         }
     }
+}
 
-    /// Carries out a step. A batch of servers that is refused because of one of them is split, so
-    /// that one bad id never blocks the rest (behaviour 7.5); each piece has a result of its own.
-    ///
-    /// `is_alone` says whether no other lane runs beside this one.
-    async fn carry_out(&self, step: Step, is_alone: bool) -> Vec<Done> {
-        let mut done = Vec::new();
-        let mut open = vec![step];
-        while let Some(step) = open.pop() {
-            let result = self.step(&step, is_alone).await;
-            match (&result, halves(&step)) {
-                (Err(StepError::Cloud(error)), Some((first, second))) if is_about_one(error) => {
-                    open.extend([second, first]);
-                }
-                _ => done.push(Done { step, result }),
-            }
+/// How urgent a step is that nobody waits for in particular (behaviour 11.2): what costs money or
+/// brings an address up, then backends, listeners, and the settings of what serves.
+fn priority(step: &Step) -> Priority {
+    match step {
+        Step::CreateLoadBalancer(_)
+        | Step::ActivateLoadBalancer { .. }
+        | Step::ReleaseLoadBalancer { .. }
+        | Step::CreateEip(_)
+        | Step::BindEip { .. }
+        | Step::UnbindEip { .. }
+        | Step::ReleaseEip { .. } => Priority::Critical,
+        Step::AddBackends { .. } | Step::SetWeights { .. } | Step::RemoveBackends { .. } => {
+            Priority::High
         }
-        done
+        Step::CreateListener { .. }
+        | Step::StartListener { .. }
+        | Step::StopListener { .. }
+        | Step::DeleteListener { .. } => Priority::Normal,
+        Step::SetListener { .. }
+        | Step::RenameLoadBalancer { .. }
+        | Step::SetEipBandwidth { .. } => Priority::Low,
     }
-
-    async fn step(&self, step: &Step, is_alone: bool) -> Result<Outcome, StepError> {
-        self.leadership.check()?;
-        let api = self.api.as_ref();
-        match step {
-            Step::CreateLoadBalancer(intent) => self.create_load_balancer(intent).await,
-            Step::CreateEip(intent) => self.create_eip(intent).await,
-            Step::ActivateLoadBalancer { id } => changed(
-                api.set_load_balancer_status(id, LoadBalancerStatus::Active)
-                    .await,
-            ),
-            Step::RenameLoadBalancer { id, name } => {
-                changed(api.modify_load_balancer_attribute(id, name).await)
-            }
-            Step::ReleaseLoadBalancer { id } => self.release_load_balancer(id).await,
-            Step::BindEip { id, load_balancer } => changed(
-                api.associate_eip(&AssociateEnsEipAddress::new(
-                    id,
-                    load_balancer,
-                    EipTarget::SlbInstance,
-                ))
-                .await,
-            ),
-            Step::UnbindEip { id } => removed(api.unassociate_eip(id).await),
-            Step::SetEipBandwidth { id, bandwidth } => {
-                let mut request = ModifyEnsEipAddressAttribute::new(id);
-                request.bandwidth = Some(*bandwidth);
-                changed(api.modify_eip(&request).await)
-            }
-            Step::ReleaseEip { id } => self.release_eip(id).await,
-            Step::CreateListener {
-                load_balancer,
-                listener,
-            } => {
-                let spec = spec(load_balancer, listener)?;
-                changed(api.create_listener(&spec).await)
-            }
-            Step::SetListener {
-                load_balancer,
-                listener,
-            } => self.set_listener(load_balancer, listener, is_alone).await,
-            Step::StartListener { load_balancer, key } => changed(
-                api.start_listener(&convert::listener_key(load_balancer, *key))
-                    .await,
-            ),
-            Step::StopListener { load_balancer, key } => removed(
-                api.stop_listener(&convert::listener_key(load_balancer, *key))
-                    .await,
-            ),
-            Step::DeleteListener { load_balancer, key } => removed(
-                api.delete_listener(&convert::listener_key(load_balancer, *key))
-                    .await,
-            ),
-            Step::AddBackends {
-                load_balancer,
-                servers,
-            } => {
-                let servers = servers.iter().map(convert::new_server).collect();
-                let request = AddBackendServers::new(load_balancer, servers);
-                changed(api.add_backend_servers(&request).await)
-            }
-            Step::SetWeights {
-                load_balancer,
-                servers,
-            } => {
-                let servers = servers.iter().map(convert::known_server).collect();
-                let request = SetBackendServers::new(load_balancer, servers);
-                changed(api.set_backend_servers(&request).await)
-            }
-            Step::RemoveBackends {
-                load_balancer,
-                servers,
-            } => {
-                let servers: Vec<_> = servers.iter().map(convert::known_server).collect();
-                let request = RemoveBackendServers::new(load_balancer, servers);
-                match api.remove_backend_servers(&request).await {
-                    // Which one of several is gone is found by splitting.
-                    Err(error) if request.backend_servers.len() > 1 => Err(error.into()),
-                    result => removed(result),
-                }
-            }
-        }
-    }
-
-    async fn create_load_balancer(&self, intent: &Intent) -> Result<Outcome, StepError> {
-        let request = convert::create_load_balancer(intent).ok_or(StepError::BrokenIntent)?;
-        Ok(Outcome::Created(
-            self.api
-                .create_load_balancer(&request)
-                .await?
-                .load_balancer_id,
-        ))
-    }
-
-    async fn create_eip(&self, intent: &Intent) -> Result<Outcome, StepError> {
-        let request = convert::create_eip(intent).ok_or(StepError::BrokenIntent)?;
-        Ok(Outcome::Created(
-            self.api.create_eip(&request).await?.allocation_id,
-        ))
-    }
-
-    /// ReleaseInstance is documented for load balancers; where an account's gateway does not know
-    /// it, DeleteLoadBalancer is what terraform calls. A load balancer whose state forbids its
-    /// release is set InActive first (behaviour 8.2).
-    async fn release_load_balancer(&self, id: &str) -> Result<Outcome, StepError> {
-        let mut released = self.api.release_instance(id).await.map(|_| ());
-        if let Err(error) = &released
-            && is_unknown_here(error)
-        {
-            released = self.api.delete_load_balancer(id).await.map(|_| ());
-        }
-        match released {
-            Err(error) if error.class() == ErrorClass::Busy => {
-                self.leadership.check()?;
-                self.api
-                    .set_load_balancer_status(id, LoadBalancerStatus::InActive)
-                    .await?;
-                Ok(Outcome::StoppedFirst)
-            }
-            released => removed(released),
-        }
-    }
-
-    /// DeleteEip is documented for pay-as-you-go EIPs; ReleaseInstance is the older way.
-    async fn release_eip(&self, id: &str) -> Result<Outcome, StepError> {
-        match self.api.delete_eip(id).await {
-            Err(error) if is_unknown_here(&error) => removed(self.api.release_instance(id).await),
-            released => removed(released),
-        }
-    }
-
-    /// Where the cloud refuses to change a running listener, it is stopped (behaviour 6.2). A load
-    /// balancer that is busy with another write of ours refuses as well: that is no reason to
-    /// interrupt what runs.
-    async fn set_listener(
-        &self,
-        load_balancer: &str,
-        listener: &Listener,
-        is_alone: bool,
-    ) -> Result<Outcome, StepError> {
-        let spec = spec(load_balancer, listener)?;
-        match self.api.set_listener(&spec).await {
-            Err(error)
-                if error.class() == ErrorClass::Busy && (is_alone || is_about_listener(&error)) =>
-            {
-                self.leadership.check()?;
-                let key = convert::listener_key(load_balancer, listener.key);
-                self.api.stop_listener(&key).await?;
-                Ok(Outcome::StoppedFirst)
-            }
-            set => changed(set),
-        }
-    }
-}
-
-/// Whether a wrong state is that of the listener, and not of its load balancer.
-fn is_about_listener(error: &ens_openapi::Error) -> bool {
-    error.code() == Some("IncorrectListenerStatus")
-}
-
-/// A batch of servers as two; `None` for what cannot be split.
-fn halves(step: &Step) -> Option<(Step, Step)> {
-    let half = step.server_count()? / 2;
-    let part = |is_first: bool| {
-        let mut place = 0..;
-        step.clone()
-            .with_servers(|_, _| place.next().is_some_and(|n| (n < half) == is_first))
-    };
-    part(true).zip(part(false))
-}
-
-fn spec(
-    load_balancer: &str,
-    listener: &Listener,
-) -> Result<ens_openapi::api::listener::ListenerSpec, StepError> {
-    let protocol = convert::transport(listener.key.protocol)
-        .ok_or_else(|| StepError::Protocol(listener.key.to_string()))?;
-    Ok(convert::listener_spec(load_balancer, protocol, listener))
-}
-
-fn changed<T>(result: Result<T, ens_openapi::Error>) -> Result<Outcome, StepError> {
-    result.map(|_| Outcome::Changed).map_err(StepError::from)
-}
-
-/// A removal of what is not there has succeeded.
-fn removed<T>(result: Result<T, ens_openapi::Error>) -> Result<Outcome, StepError> {
-    match result {
-        Ok(_) => Ok(Outcome::Changed),
-        Err(error) if error.is_gone() => Ok(Outcome::AlreadyGone),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The gateway does not know the action, or not for this kind of resource.
-fn is_unknown_here(error: &ens_openapi::Error) -> bool {
-    error.code().is_some_and(|code| {
-        code == "InvalidAction.NotFound"
-            || code == "InvalidApi.NotFound"
-            || code.starts_with("InvalidParameter")
-    })
-}
-
-/// The refusal may be about one server of the batch and not about the call.
-fn is_about_one(error: &ens_openapi::Error) -> bool {
-    matches!(error.class(), ErrorClass::Gone | ErrorClass::Invalid)
-        && error.code() != Some("LoadBalancerNotFound")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn attach(ids: &[&str]) -> Step {
-        Step::AddBackends {
-            load_balancer: "lb-1".into(),
-            servers: ids
-                .iter()
-                .map(|id| ecm_policy::backends::Backend {
-                    server_id: (*id).into(),
-                    node: String::new(),
-                    weight: 100,
-                })
-                .collect(),
-        }
-    }
-
-    #[test]
-    fn rule_7_5_a_refused_batch_is_split_down_to_one_server_each() {
-        let mut open = vec![attach(&["a", "b", "c", "d", "e"])];
-        let mut single = Vec::new();
-        while let Some(step) = open.pop() {
-            match halves(&step) {
-                Some((first, second)) => open.extend([second, first]),
-                None => single.push(step),
-            }
-        }
-        let each: Vec<Step> = ["a", "b", "c", "d", "e"]
-            .iter()
-            .map(|id| attach(&[id]))
-            .collect();
-        assert_eq!(single, each);
-        assert_eq!(halves(&Step::ReleaseEip { id: "eip-1".into() }), None);
-    }
-
     #[test]
     fn rule_10_1_a_create_that_cannot_be_sent_shows_on_its_condition() {
-        let intent = Intent {
+        let intent = ecm_policy::ledger::Intent {
             token: "t".into(),
             parameters: std::collections::BTreeMap::new(),
             first_sent: 0,

@@ -13,6 +13,7 @@ use ecm_policy::naming::{self, StackName};
 use ecm_policy::observed::{Eip, EipStatus, LoadBalancer};
 use ecm_policy::plan::{Lane, Step};
 use ecm_policy::snapshot::{Identity, ObjectKey};
+use ens_openapi::rate_limit::Priority;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
 use kube::{Api, Client};
@@ -22,6 +23,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::caller::Caller;
 use crate::deadline;
 use crate::executor::{Executor, StepError};
 use crate::index::Index;
@@ -388,7 +390,7 @@ async fn release_eip(
 ) -> Result<(), ReleaseError> {
     let id = &orphan.id;
     for _ in 0..LOOKS {
-        let read = cloud.eip(id).await;
+        let read = cloud.called_by(&caller()).eip(id).await;
         let Some(eip) = read.map_err(|source| unread(id, source))? else {
             return Ok(());
         };
@@ -414,7 +416,7 @@ async fn release_load_balancer(
 ) -> Result<(), ReleaseError> {
     let id = &orphan.id;
     for _ in 0..LOOKS {
-        let read = cloud.load_balancer(id).await;
+        let read = cloud.called_by(&caller()).load_balancer(id).await;
         let Some(found) = read.map_err(|source| unread(id, source))? else {
             return Ok(());
         };
@@ -432,6 +434,11 @@ async fn release_load_balancer(
         sleep(LOOK).await;
     }
     Err(ReleaseError::StillThere(id.clone()))
+}
+
+/// A person waits, and the controllers have more to do.
+fn caller() -> Caller {
+    Caller::new(Priority::Normal, "gc")
 }
 
 fn unread(id: &str, source: ReadError) -> ReleaseError {
@@ -453,7 +460,8 @@ fn check_name(orphan: &Orphan, now: &str) -> Result<(), ReleaseError> {
 /// One step. A busy answer is part of the way: the next look goes on.
 async fn run(executor: &Executor, step: Step) -> Result<(), ReleaseError> {
     let (sender, mut done) = mpsc::unbounded_channel();
-    executor.run(vec![Lane(vec![step])], sender).await;
+    let lanes = vec![Lane(vec![step])];
+    executor.run(lanes, &caller(), sender).await;
     while let Some(done) = done.recv().await {
         match done.result {
             Ok(_) => {}

@@ -12,6 +12,7 @@
 //! person chooses.
 #![forbid(unsafe_code)]
 
+pub mod caller;
 pub mod clock;
 pub mod cluster;
 mod controllers;

@@ -12,11 +12,13 @@ use ecm_policy::observed::{
 };
 use ecm_policy::plan::Need;
 use ecm_policy::snapshot::{Node, ObjectKey};
+use ens_openapi::rate_limit::Priority;
 use poolservice_api::keys;
 use tokio::time::Instant;
 
+use crate::caller::Caller;
 use crate::clock::Clock;
-use crate::region::{Lists, ReadError, Regions};
+use crate::region::{Lists, ReadError, Reader, Regions};
 
 /// What there is to observe for one PoolService.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub(crate) struct Freshness {
     /// Listeners and backends may be this old unless we changed them; so may be what is known of
     /// instances unless the cloud would not attach them.
     pub(crate) detail: Duration,
+    /// How urgent what is read is.
+    pub(crate) priority: Priority,
 }
 
 /// Where to look.
@@ -168,21 +172,23 @@ pub(crate) async fn read(
         assume(need, subject, clock.seconds(), observed);
         return Ok(());
     };
+    let caller = Caller::new(fresh.priority, subject.key.to_string());
+    let reader = regions.called_by(&caller);
     match need {
         Need::LoadBalancer => {
             if let Some(id) = subject.load_balancer() {
                 let by_id = subject.is_release();
-                observed.load_balancer = load_balancer(id, by_id, region, regions, fresh).await?;
+                observed.load_balancer = load_balancer(id, by_id, region, &reader, fresh).await?;
                 observed.duplicates = subject.duplicates(id, region, regions);
             }
         }
-        Need::Detail => detail(region, regions, fresh, observed).await?,
+        Need::Detail => detail(region, &reader, fresh, observed).await?,
         Need::Eip => {
             let private = match &observed.load_balancer {
                 Presence::Present(found) => Some(found.address.as_str()),
                 Presence::Gone { .. } | Presence::Unread => None,
             };
-            observed.eip = eip(subject, private, region, regions, fresh).await?;
+            observed.eip = eip(subject, private, region, &reader, fresh).await?;
         }
         Need::ByName => {
             let lists = regions.lists(region, fresh.by_name).await?;
@@ -207,7 +213,7 @@ pub(crate) async fn read(
         }
         Need::VSwitches => {
             if let Some(network) = subject.network() {
-                observed.vswitches = Some(regions.vswitches(region, network).await?);
+                observed.vswitches = Some(reader.vswitches(region, network).await?);
             }
         }
         Need::Attachable => {
@@ -215,7 +221,7 @@ pub(crate) async fn read(
                 let servers = stack.backends.servers.iter();
                 let wanted = servers.map(|server| server.server_id.clone()).collect();
                 let of_pool = subject.instances();
-                let running = regions.attachable(region, network, &wanted, &of_pool, fresh.detail);
+                let running = reader.attachable(region, network, &wanted, &of_pool, fresh.detail);
                 observed.attachable = Some(running.await?);
             }
         }
@@ -276,17 +282,17 @@ async fn load_balancer(
     id: &str,
     by_id: bool,
     region: &str,
-    regions: &Regions,
+    reader: &Reader<'_>,
     fresh: Freshness,
 ) -> Result<Presence<LoadBalancer>, ReadError> {
     let aged = |mut found: LoadBalancer| {
-        found.status_age = regions.status_age(region, &found);
+        found.status_age = reader.regions.status_age(region, &found);
         Presence::Present(found)
     };
     let listed = if by_id {
         None
     } else {
-        Some(regions.lists(region, fresh.lists).await?)
+        Some(reader.regions.lists(region, fresh.lists).await?)
     };
     if let Some(found) = listed
         .as_ref()
@@ -294,10 +300,10 @@ async fn load_balancer(
     {
         return Ok(aged(found.clone()));
     }
-    if let Some(found) = regions.load_balancer(id).await? {
+    if let Some(found) = reader.load_balancer(id).await? {
         return Ok(aged(found));
     }
-    let later = regions.lists(region, Instant::now()).await?;
+    let later = reader.regions.lists(region, Instant::now()).await?;
     Ok(match later.load_balancers.get(id) {
         Some(_) => Presence::Gone { confirmed: false },
         None => Presence::Gone {
@@ -308,14 +314,14 @@ async fn load_balancer(
 
 async fn detail(
     region: &str,
-    regions: &Regions,
+    reader: &Reader<'_>,
     fresh: Freshness,
     observed: &mut Observed,
 ) -> Result<(), ReadError> {
     let Presence::Present(found) = &mut observed.load_balancer else {
         return Ok(());
     };
-    match regions.detail(region, &found.id, fresh.detail).await? {
+    match reader.detail(region, &found.id, fresh.detail).await? {
         Some((detail, is_carried)) => {
             found.detail = Some(detail);
             observed.is_carried = is_carried;
@@ -330,10 +336,10 @@ async fn eip(
     subject: &Subject<'_>,
     private: Option<&str>,
     region: &str,
-    regions: &Regions,
+    reader: &Reader<'_>,
     fresh: Freshness,
 ) -> Result<Presence<ecm_policy::observed::Eip>, ReadError> {
-    let lists = regions.lists(region, fresh.lists).await?;
+    let lists = reader.regions.lists(region, fresh.lists).await?;
     if subject.is_users() {
         let bound = |lists: &Lists| {
             let of_ours = |eip: &&ecm_policy::observed::Eip| {
@@ -349,7 +355,7 @@ async fn eip(
         let lists = if private.is_some_and(|own| subject.published == [own]) {
             lists
         } else {
-            regions.lists(region, Instant::now()).await?
+            reader.regions.lists(region, Instant::now()).await?
         };
         return Ok(match bound(&lists) {
             Some(found) => Presence::Present(found),
@@ -364,10 +370,10 @@ async fn eip(
     if let Some(found) = lists.eips.get(id).filter(|_| !subject.is_release()) {
         return Ok(Presence::Present(found.clone()));
     }
-    if let Some(found) = regions.eip(id).await? {
+    if let Some(found) = reader.eip(id).await? {
         return Ok(Presence::Present(found));
     }
-    let later = regions.lists(region, Instant::now()).await?;
+    let later = reader.regions.lists(region, Instant::now()).await?;
     Ok(match later.eips.get(id) {
         Some(_) => Presence::Gone { confirmed: false },
         None => Presence::Gone {

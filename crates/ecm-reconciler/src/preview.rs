@@ -6,7 +6,6 @@
 //! nothing here that could write.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ecm_policy::conditions::{Condition, Reason, Status};
@@ -18,7 +17,7 @@ use ecm_policy::observed::{LoadBalancer, Observed, Presence};
 use ecm_policy::placement::Placement;
 use ecm_policy::plan::{Addresses, Event, Plan, Step, Wait};
 use ecm_policy::snapshot::{ObjectKey, PoolService, Snapshot};
-use ens_openapi::EnsApi;
+use ens_openapi::rate_limit::Priority;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
@@ -26,6 +25,7 @@ use poolservice_api::keys;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::caller::CloudApi;
 use crate::clock::Clock;
 use crate::index::Index;
 use crate::look::{LookError, Question, look};
@@ -170,7 +170,7 @@ impl Preview {
     /// which stand on `namespace`.
     pub fn new(
         config: desired::Config,
-        cloud: Option<Arc<dyn EnsApi>>,
+        cloud: Option<CloudApi>,
         client: Option<Client>,
         namespace: &str,
         clock: Clock,
@@ -196,6 +196,7 @@ impl Preview {
         let fresh = Freshness {
             lists: now.checked_sub(lists_age).unwrap_or(now),
             by_name: now.checked_sub(lists_age).unwrap_or(now),
+            priority: Priority::Normal,
             detail: self
                 .regions
                 .as_ref()

@@ -9,7 +9,6 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ecm_policy::snapshot::Identity;
@@ -150,7 +149,7 @@ fn fan_out(client: Client) -> Result<Controllers> {
         cloud_account: None,
     };
     let leadership = Leadership::sole_replica();
-    let controllers = Controllers::builder(client, Arc::new(cloud), identity, leadership);
+    let controllers = Controllers::builder(client, cloud, identity, leadership);
     Ok(controllers.elb(false).unmatch_grace(Duration::ZERO))
 }
 

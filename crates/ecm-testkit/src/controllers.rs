@@ -1,6 +1,5 @@
 //! The controllers at work in a sandbox.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ecm_reconciler::leader::Leadership;
@@ -73,7 +72,7 @@ impl Sandbox {
         )
         .await?;
         let stop = CancellationToken::new();
-        let controllers = Controllers::builder(client, Arc::new(cloud), identity, leadership)
+        let controllers = Controllers::builder(client, cloud, identity, leadership)
             .unmatch_grace(UNMATCH_GRACE)
             .run(stop.clone());
         Ok(Running {

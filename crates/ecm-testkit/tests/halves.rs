@@ -1,7 +1,6 @@
 //! The two halves one by one, each beside somebody else who does the work of the other.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ecm_policy::snapshot::Identity;
@@ -81,12 +80,7 @@ async fn run(cluster: &Cluster, choose: impl FnOnce(Controllers) -> Controllers)
         cloud_account: None,
     };
     let client = Client::new(cluster.service(), "default");
-    let all = Controllers::builder(
-        client,
-        Arc::new(cloud),
-        identity,
-        Leadership::sole_replica(),
-    );
+    let all = Controllers::builder(client, cloud, identity, Leadership::sole_replica());
     let stop = CancellationToken::new();
     let running = tokio::spawn(choose(all).run(stop.clone()));
     sleep(Duration::from_secs(60)).await;

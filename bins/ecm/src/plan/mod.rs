@@ -5,7 +5,6 @@ mod text;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anstream::{eprintln, println};
@@ -14,11 +13,11 @@ use clap::Args as ClapArgs;
 use ecm_policy::desired;
 use ecm_policy::fan_out;
 use ecm_policy::snapshot::{Identity, ObjectKey};
+use ecm_reconciler::caller::CloudApi;
 use ecm_reconciler::clock::Clock;
 use ecm_reconciler::cluster;
 use ecm_reconciler::index::Index;
 use ecm_reconciler::preview::{Forecast, Preview};
-use ens_openapi::EnsApi;
 use poolservice_api::{NodePool, NodePoolVersion, keys};
 
 use crate::connect::{CloudArgs, ClusterArgs};
@@ -108,7 +107,7 @@ struct Source {
     index: Index,
     node_pools: NodePoolVersion,
     identity: Identity,
-    cloud: Option<Arc<dyn EnsApi>>,
+    cloud: Option<CloudApi>,
     client: Option<kube::Client>,
     /// What people should know of it.
     notes: Vec<String>,
@@ -127,7 +126,7 @@ async fn of_cluster(args: &Args) -> Result<Source> {
         index: read.index,
         node_pools: read.node_pools,
         identity,
-        cloud: Some(Arc::new(cloud.reader()?)),
+        cloud: Some(cloud.reader()?.into()),
         client: Some(cluster.client),
         notes: Vec::new(),
     })
@@ -140,8 +139,8 @@ async fn of_files(args: &Args) -> Result<Source> {
     let class = &identity.load_balancer_class;
     let manifests = manifests::read(&args.files, namespace, class, !reads_cloud)?;
     let mut notes = manifests.assumed;
-    let cloud: Option<Arc<dyn EnsApi>> = if reads_cloud {
-        Some(Arc::new(args.cloud.connect().await?.reader()?))
+    let cloud: Option<CloudApi> = if reads_cloud {
+        Some(args.cloud.connect().await?.reader()?.into())
     } else {
         notes.insert(
             0,

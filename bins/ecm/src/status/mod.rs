@@ -4,7 +4,6 @@ mod text;
 mod tree;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anstream::println;
 use anyhow::{Context as _, Result};
@@ -68,7 +67,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let mut tree = tree::of_cluster(&read.index, class, chosen);
     if args.cloud {
         let ens = args.ens.connect().await?.reader()?;
-        let regions = Regions::new(Arc::new(ens), Clock::system());
+        let regions = Regions::new(ens, Clock::system());
         tree::add_cloud(&mut tree, &regions, &read.index).await?;
     }
     match args.output {

@@ -7,9 +7,11 @@ use anyhow::{Context as _, Result};
 use ecm_policy::ledger::{self, Owner, State};
 use ecm_policy::observed::ListenerStatus;
 use ecm_policy::snapshot::ObjectKey;
+use ecm_reconciler::caller::Caller;
 use ecm_reconciler::index::Index;
 use ecm_reconciler::objects;
 use ecm_reconciler::region::Regions;
+use ens_openapi::rate_limit::Priority;
 use poolservice_api::keys;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -261,7 +263,8 @@ pub(super) async fn add_cloud(tree: &mut Tree, regions: &Regions, index: &Index)
         };
         let found = lists.load_balancers.get(&load_balancer.id);
         load_balancer.state = Some(found.map_or_else(gone, |found| found.status.to_string()));
-        let detail = regions.detail(&region, &load_balancer.id, Duration::ZERO);
+        let reader = regions.called_by(&Caller::new(Priority::Low, "status"));
+        let detail = reader.detail(&region, &load_balancer.id, Duration::ZERO);
         let Some((detail, _)) = detail.await.with_context(context)? else {
             continue;
         };

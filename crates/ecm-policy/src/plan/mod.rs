@@ -230,6 +230,29 @@ impl Step {
         wait_for(self.condition()) == Wait::Pending
     }
 
+    /// The load balancer that it writes to; `None` for a create and for what an EIP bears alone.
+    pub fn load_balancer(&self) -> Option<&str> {
+        match self {
+            Self::ActivateLoadBalancer { id }
+            | Self::RenameLoadBalancer { id, .. }
+            | Self::ReleaseLoadBalancer { id } => Some(id),
+            Self::CreateListener { load_balancer, .. }
+            | Self::StartListener { load_balancer, .. }
+            | Self::SetListener { load_balancer, .. }
+            | Self::StopListener { load_balancer, .. }
+            | Self::DeleteListener { load_balancer, .. }
+            | Self::AddBackends { load_balancer, .. }
+            | Self::SetWeights { load_balancer, .. }
+            | Self::RemoveBackends { load_balancer, .. } => Some(load_balancer),
+            Self::CreateLoadBalancer(_)
+            | Self::CreateEip(_)
+            | Self::BindEip { .. }
+            | Self::UnbindEip { .. }
+            | Self::SetEipBandwidth { .. }
+            | Self::ReleaseEip { .. } => None,
+        }
+    }
+
     /// The condition on which a failure of this step shows.
     pub fn condition(&self) -> ConditionType {
         match self {

@@ -268,9 +268,14 @@ impl Memories {
 
     /// Whether nothing was left to do, the last time that nothing was, for the same as now.
     pub(super) fn was_settled(&self, key: &ObjectKey, uid: &str, asked: u64) -> bool {
+        self.settled_before(key, uid) == Some(asked)
+    }
+
+    /// What was asked for the last time that nothing was left to do.
+    pub(super) fn settled_before(&self, key: &ObjectKey, uid: &str) -> Option<u64> {
         let memories = self.lock();
-        let memory = memories.get(key).filter(|memory| memory.uid == uid);
-        memory.is_some_and(|memory| memory.settled == Some(asked))
+        let memory = memories.get(key).filter(|memory| memory.uid == uid)?;
+        memory.settled
     }
 
     /// Failed calls in a row.

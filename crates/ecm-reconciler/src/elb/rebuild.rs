@@ -11,11 +11,13 @@ use ecm_policy::observed::{ByName, Presence};
 use ecm_policy::placement;
 use ecm_policy::rebuild::{Asked, Doubt, Seen, Words, rebuild};
 use ecm_policy::snapshot::{PoolService, Snapshot};
+use ens_openapi::rate_limit::Priority;
 use poolservice_api::{PoolServiceStatus, Reason, keys};
 use thiserror::Error;
 use tokio::time::Instant;
 
 use super::Elb;
+use crate::caller::Caller;
 use crate::events::EventType;
 use crate::ledger_store::LedgerError;
 use crate::region::{Lists, ReadError};
@@ -111,12 +113,15 @@ impl Elb {
         let ps = &snapshot.pool_service;
         let region = words.region.as_str();
         let first_seen = self.memories.lost_since(&ps.key, &ps.uid, now);
+        let reader = self
+            .regions
+            .called_by(&Caller::new(Priority::High, ps.key.to_string()));
         let load_balancer = match &words.load_balancer {
-            Some(id) => self.regions.load_balancer(id).await?,
+            Some(id) => reader.load_balancer(id).await?,
             None => None,
         };
         let eip = match &words.eip {
-            Some(id) => self.regions.eip(id).await?,
+            Some(id) => reader.eip(id).await?,
             None => None,
         };
         // It begins after both reads: what it does not show either is gone (behaviour 8.5).

@@ -107,7 +107,7 @@ pub(super) async fn run(
     )
     .await?;
     identity.cloud_account = identity::cloud_account(&sts).await.ok();
-    Controllers::builder(client, Arc::new(cloud), identity, leadership)
+    Controllers::builder(client, cloud, identity, leadership)
         .clock(ecm_reconciler::clock::Clock::new(move || clock.now()))
         // Seeded at the start of the run; a run has a thread of its own.
         .random(fastrand::f64)
