@@ -9,15 +9,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ecm_policy::plan::{Lane, Step};
+use ecm_reconciler::caller::Caller;
 use ecm_reconciler::clock::Clock;
+use ecm_reconciler::executor::{Executor, Outcome};
+use ecm_reconciler::leader::Leadership;
 use ecm_reconciler::region::Regions;
 use ecm_testkit::invariants::Expect;
 use ecm_testkit::scenario::{guide, settle};
 use ecm_testkit::transcript::{Call, Entry, Side, What};
 use ecm_testkit::world::{Config, Topology, World};
+use ens_openapi::rate_limit::Priority;
 use ens_openapi::transport::{Transport, TransportError};
 use ens_openapi::{Client, Credentials, StaticCredentials};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 /// A world with one Service in `pools` pools of one region, served.
@@ -251,6 +257,46 @@ async fn rule_11_2_writes_go_side_by_side_until_busy_then_one_by_one_and_nothing
     assert!(stop.is_none(), "whether it was refused or not: {stop:?}");
 }
 
+/// A cloud where a release is under way: what is released is busy, and already gone for the rest.
+#[derive(Debug)]
+struct Releasing;
+
+#[async_trait::async_trait]
+impl Transport for Releasing {
+    async fn exchange(
+        &self,
+        request: http::Request<bytes::Bytes>,
+    ) -> Result<http::Response<bytes::Bytes>, TransportError> {
+        let code = match request.headers()["x-acs-action"].to_str() {
+            Ok("ReleaseInstance") => "IncorrectInstanceStatus",
+            _ => "LoadBalancerNotFound",
+        };
+        let refusal = json!({ "Code": code, "Message": "no", "RequestId": "r" });
+        let answer = http::Response::builder().status(400);
+        Ok(answer.body(refusal.to_string().into()).unwrap())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_8_2_a_load_balancer_that_goes_while_it_is_stopped_is_released_and_no_alarm() {
+    let executor = Executor::new(client(Releasing), Leadership::sole_replica());
+    let id = "lb-1".to_owned();
+    let lanes = vec![Lane(vec![Step::ReleaseLoadBalancer { id }])];
+    let (sender, mut done) = mpsc::unbounded_channel();
+    let caller = Caller::new(Priority::Critical, "shop/web-hangzhou");
+    executor.run(lanes, &caller, sender).await;
+    let done = done.recv().await.unwrap();
+    assert_eq!(done.result.unwrap(), Outcome::AlreadyGone);
+}
+
+fn client(transport: impl Transport + 'static) -> Client {
+    Client::builder(StaticCredentials::new(Credentials::new("id", "secret")))
+        .endpoint("http://ens.test")
+        .transport(transport)
+        .build()
+        .unwrap()
+}
+
 /// A cloud that holds nothing. The code that reads its first answer panics.
 #[derive(Debug, Default)]
 struct Empty {
@@ -275,12 +321,7 @@ impl Transport for Empty {
 
 #[tokio::test(start_paused = true)]
 async fn rule_11_5_a_list_that_panicked_is_read_again_by_whoever_asks_next() {
-    let client = Client::builder(StaticCredentials::new(Credentials::new("id", "secret")))
-        .endpoint("http://ens.test")
-        .transport(Empty::default())
-        .build()
-        .unwrap();
-    let regions = Arc::new(Regions::new(client, Clock::system()));
+    let regions = Arc::new(Regions::new(client(Empty::default()), Clock::system()));
     let begun = Instant::now();
     let first = {
         let regions = regions.clone();

@@ -153,10 +153,14 @@ impl Write<'_> {
         match released {
             Err(error) if error.class() == ErrorClass::Busy => {
                 self.leadership.check()?;
-                self.api
-                    .set_load_balancer_status(id, LoadBalancerStatus::InActive)
-                    .await?;
-                Ok(Outcome::StoppedFirst)
+                let inactive = LoadBalancerStatus::InActive;
+                match self.api.set_load_balancer_status(id, inactive).await {
+                    // A release that was asked for before is under way.
+                    Err(error) if error.is_gone() => Ok(Outcome::AlreadyGone),
+                    stopped => stopped
+                        .map(|_| Outcome::StoppedFirst)
+                        .map_err(StepError::from),
+                }
             }
             released => removed(released),
         }
