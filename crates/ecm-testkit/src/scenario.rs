@@ -63,10 +63,12 @@ pub enum Step {
     NodeReady(String, &'static str),
     /// A person does something in the cloud's console.
     Console(Console),
-    /// The controller process dies and comes back.
+    /// The controller process that leads dies and comes back.
     Kill,
-    /// The controller process ends in order, and another one starts.
+    /// The controller process that leads ends in order, and another one starts.
     Restart,
+    /// Nothing goes in or out of the controller process that leads for so long; then it goes on.
+    StandStill(Duration),
     /// Time passes.
     Pass(Duration),
     /// Everything comes to be as it should.
@@ -164,6 +166,7 @@ async fn take(world: &World, step: &Step) -> Result<bool, WorldError> {
             world.start_process();
         }
         Step::Restart => world.restart().await,
+        Step::StandStill(time) => world.stand_still(*time),
         Step::Pass(time) => sleep(*time).await,
         Step::Settle(expect) => return Ok(settle(world, *expect).await),
         Step::Quiet => return Ok(quiet(world).await),
@@ -313,6 +316,7 @@ impl fmt::Display for Step {
             Self::Console(act) => write!(f, "console: {act:?}"),
             Self::Kill => f.write_str("kill the controller"),
             Self::Restart => f.write_str("restart the controller"),
+            Self::StandStill(time) => write!(f, "the leader stands still for {} s", time.as_secs()),
             Self::Pass(time) => write!(f, "{} s pass", time.as_secs()),
             Self::Settle(expect) => write!(f, "settle: {expect:?}"),
             Self::Quiet => f.write_str("quiet"),

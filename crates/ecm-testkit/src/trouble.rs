@@ -19,6 +19,9 @@ pub enum Trouble {
     KillBefore,
     /// The process dies when the call has had its effect, before it hears the answer.
     KillAfter,
+    /// The process stands still for a minute when the call has had its effect, and then goes on: longer than a Lease
+    /// lasts.
+    StandStill,
     /// The cloud does something wrong.
     Cloud(CloudTrouble),
     /// The API server, or the way to it, does something wrong.
@@ -84,9 +87,10 @@ pub struct NoSuchTrouble(String);
 
 impl Trouble {
     /// All of them with their names.
-    pub const ALL: [(&'static str, Self); 23] = [
+    pub const ALL: [(&'static str, Self); 24] = [
         ("kill-before", Self::KillBefore),
         ("kill-after", Self::KillAfter),
+        ("stand-still", Self::StandStill),
         ("cloud-unavailable", Self::Cloud(CloudTrouble::Unavailable)),
         (
             "cloud-fails-after-effect",
@@ -141,7 +145,7 @@ impl Trouble {
     /// Whether it makes a difference to this call.
     pub fn can_hit(self, call: &Call) -> bool {
         match self {
-            Self::KillBefore | Self::KillAfter => true,
+            Self::KillBefore | Self::KillAfter | Self::StandStill => true,
             Self::Cloud(kind) => {
                 call.side == Side::Cloud
                     && match kind {

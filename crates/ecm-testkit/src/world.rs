@@ -20,6 +20,7 @@ use ens_sim::wire::Gateway;
 use kube_sim::{Cluster, Status};
 use serde_json::{Value, json};
 use thiserror::Error;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -65,6 +66,9 @@ pub struct Config {
     pub check_always: bool,
     /// Whether the cloud keeps its past, for stale reads.
     pub keep_past: bool,
+    /// How many controller processes there are. More than one elect a leader for each half, as `ecm run` does; a single
+    /// one leads until it is told otherwise.
+    pub replicas: usize,
     /// Whether a process hears that it does not lead. One that does not is a broken one: it shows
     /// that its writes are noticed.
     pub knows_whether_it_leads: bool,
@@ -85,6 +89,7 @@ impl Default for Config {
             play: true,
             check_always: true,
             keep_past: false,
+            replicas: 1,
             knows_whether_it_leads: true,
         }
     }
@@ -120,7 +125,7 @@ pub enum WorldError {
 /// A world. Must be made and used inside a runtime of one thread with paused time.
 pub struct World {
     wire: Arc<Wire>,
-    running: Arc<Mutex<Running>>,
+    replicas: Arc<Mutex<Replicas>>,
     supervisor: JoinHandle<()>,
     /// Who puts ports under load.
     clients: Mutex<Option<AbortOnDropHandle<()>>>,
@@ -132,10 +137,18 @@ const BETWEEN_CLIENTS: Duration = Duration::from_millis(200);
 /// How long most of their connections last.
 const SHORT: Duration = Duration::from_secs(2);
 
-/// The controller process that runs now.
+/// The controller processes that run now.
 #[derive(Default)]
-struct Running {
-    number: u32,
+struct Replicas {
+    /// One for each replica.
+    slots: Vec<Slot>,
+    /// How many processes were started so far.
+    started: u32,
+}
+
+/// Where one replica runs; its processes come and go.
+#[derive(Default)]
+struct Slot {
     process: Option<Arc<Process>>,
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
@@ -190,12 +203,15 @@ impl World {
         )?;
         let mut gateway = Gateway::new(cloud);
         gateway.add_key(ACCESS_KEY_ID, ACCESS_KEY_SECRET);
-        let wire = Arc::new(Wire::new(cluster, gateway, clock, config, seed));
-        let running = Arc::new(Mutex::new(Running::default()));
-        let supervisor = tokio::spawn(supervise(wire.clone(), running.clone()));
+        let mut slots = Vec::new();
+        slots.resize_with(config.replicas, Slot::default);
+        let replicas = Arc::new(Mutex::new(Replicas { slots, started: 0 }));
+        let (killed, deaths) = mpsc::unbounded_channel();
+        let wire = Arc::new(Wire::new(cluster, gateway, clock, config, seed, killed));
+        let supervisor = tokio::spawn(supervise(wire.clone(), replicas.clone(), deaths));
         let world = Self {
             wire,
-            running,
+            replicas,
             supervisor,
             clients: Mutex::default(),
         };
@@ -359,41 +375,79 @@ impl World {
         }))
     }
 
-    /// Ends the controller process at once, in the middle of whatever it does.
+    /// Ends the controller process that leads at once, in the middle of whatever it does.
     pub fn kill(&self) {
-        let mut running = lock(&self.running);
-        running.kill();
+        let leader = self.leader();
+        lock(&self.replicas).slots[leader].kill();
     }
 
-    /// Asks the controller process to end, waits for that, and starts another one.
+    /// Asks the controller process that leads to end, waits for that, and starts another one in its place.
     pub async fn restart(&self) {
-        self.stop().await;
-        self.start_process();
+        let leader = self.leader();
+        self.stop_one(leader).await;
+        start(&self.wire, &self.replicas, leader);
     }
 
-    /// Asks the controller process to end, and waits for that.
+    /// Asks all controller processes to end, and waits for that.
     pub async fn stop(&self) {
+        for slot in 0..self.wire.config().replicas {
+            self.stop_one(slot).await;
+        }
+    }
+
+    async fn stop_one(&self, slot: usize) {
         let task = {
-            let mut running = lock(&self.running);
-            running.stop.cancel();
-            running.task.take()
+            let slot = &mut lock(&self.replicas).slots[slot];
+            slot.stop.cancel();
+            slot.task.take()
         };
         if let Some(task) = task {
             // A process that was killed meanwhile has ended as well.
             let _ = task.await;
         }
-        lock(&self.running).process = None;
+        lock(&self.replicas).slots[slot].process = None;
     }
 
-    /// Starts a controller process where none runs.
+    /// For so long nothing reaches the controller process that leads, and nothing that it sends arrives; then it goes
+    /// on where it was. So it is for one whose machine hangs.
+    pub fn stand_still(&self, time: Duration) {
+        let leader = self.leader();
+        if let Some(process) = &lock(&self.replicas).slots[leader].process {
+            process.stand_still(time);
+        }
+    }
+
+    /// Starts a controller process wherever none runs.
     pub fn start_process(&self) {
-        start(&self.wire, &self.running);
+        for slot in 0..self.wire.config().replicas {
+            start(&self.wire, &self.replicas, slot);
+        }
     }
 
-    /// Takes the right to write to the cloud from the process that runs, or gives it back.
+    /// Number of the controller process that holds the Lease of the elb half; without an election, of the only one.
+    pub fn leading_process(&self) -> Option<u32> {
+        let leader = self.leader();
+        let replicas = lock(&self.replicas);
+        let process = replicas.slots[leader].process.as_ref()?;
+        self.wire.is_leader(process).then_some(process.number)
+    }
+
+    /// The replica that leads; the first one where none does.
+    fn leader(&self) -> usize {
+        let replicas = lock(&self.replicas);
+        let leads = |slot: &Slot| {
+            let process = slot.process.as_ref();
+            process.is_some_and(|process| self.wire.is_leader(process))
+        };
+        replicas.slots.iter().position(leads).unwrap_or_default()
+    }
+
+    /// Takes the right to write to the cloud from the only process that runs, or gives it back.
     pub fn set_leads(&self, leads: bool) {
-        if let Some(process) = &lock(&self.running).process {
-            process.set_leads(leads);
+        for slot in &lock(&self.replicas).slots {
+            if let Some(process) = &slot.process {
+                process.set_leads(leads);
+            }
         }
     }
 
@@ -412,11 +466,13 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.supervisor.abort();
-        lock(&self.running).kill();
+        for slot in &mut lock(&self.replicas).slots {
+            slot.kill();
+        }
     }
 }
 
-impl Running {
+impl Slot {
     fn kill(&mut self) {
         if let Some(process) = self.process.take() {
             process.die();
@@ -428,34 +484,55 @@ impl Running {
 }
 
 /// Starts a process anew where one has died, as a kubelet does.
-async fn supervise(wire: Arc<Wire>, running: Arc<Mutex<Running>>) {
-    loop {
-        wire.killed.notified().await;
-        lock(&running).kill();
-        sleep(wire.config().restart_after).await;
-        start(&wire, &running);
+async fn supervise(
+    wire: Arc<Wire>,
+    replicas: Arc<Mutex<Replicas>>,
+    mut deaths: mpsc::UnboundedReceiver<u32>,
+) {
+    while let Some(number) = deaths.recv().await {
+        let slot = {
+            let mut replicas = lock(&replicas);
+            let is_dead = |slot: &Slot| {
+                let process = slot.process.as_ref();
+                process.is_some_and(|process| process.number == number)
+            };
+            let slot = replicas.slots.iter().position(is_dead);
+            if let Some(slot) = slot {
+                replicas.slots[slot].kill();
+            }
+            slot
+        };
+        if let Some(slot) = slot {
+            sleep(wire.config().restart_after).await;
+            start(&wire, &replicas, slot);
+        }
     }
 }
 
-fn start(wire: &Arc<Wire>, running: &Mutex<Running>) {
-    let mut running = lock(running);
-    if running.process.is_some() {
+fn start(wire: &Arc<Wire>, replicas: &Mutex<Replicas>, slot: usize) {
+    let mut replicas = lock(replicas);
+    if replicas.slots[slot].process.is_some() {
         return;
     }
-    running.number += 1;
-    let process = Arc::new(Process::new(running.number));
+    replicas.started += 1;
+    let process = Arc::new(Process::new(replicas.started));
     let stop = CancellationToken::new();
-    running.process = Some(process.clone());
-    running.stop = stop.clone();
     wire.note(What::Note(format!("process {} starts", process.number)));
-    let wire = wire.clone();
-    running.task = Some(tokio::spawn(async move {
-        let number = process.number;
-        if let Err(error) = process::run(wire.clone(), process.clone(), stop).await {
-            wire.note(What::Note(format!("process {number} ends: {error}")));
-            wire.killed.notify_one();
+    let task = tokio::spawn({
+        let (wire, process, stop) = (wire.clone(), process.clone(), stop.clone());
+        async move {
+            let number = process.number;
+            if let Err(error) = process::run(wire.clone(), process, stop).await {
+                wire.note(What::Note(format!("process {number} ends: {error}")));
+                wire.has_died(number);
+            }
         }
-    }));
+    });
+    replicas.slots[slot] = Slot {
+        process: Some(process),
+        stop,
+        task: Some(task),
+    };
 }
 
 fn furnish(cluster: &Cluster, topology: &Topology) -> Result<(), WorldError> {

@@ -47,6 +47,8 @@ enum Act {
     RemoveEip(usize),
     Kill,
     Restart,
+    /// The leader hangs for so many seconds.
+    StandStill(u64),
     Pass(u64),
 }
 
@@ -69,6 +71,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..2_usize).prop_map(Act::RemoveEip),
         2 => Just(Act::Kill),
         1 => Just(Act::Restart),
+        1 => (5..90_u64).prop_map(Act::StandStill),
         6 => (0..60_u64).prop_map(Act::Pass),
     ]
 }
@@ -78,8 +81,10 @@ fn troubles() -> impl Strategy<Value = Vec<(u64, Trouble)>> {
     prop::collection::vec((1..300_u64, trouble), 0..6)
 }
 
-fn history() -> impl Strategy<Value = (Vec<Act>, Vec<(u64, Trouble)>)> {
-    (prop::collection::vec(act(), 1..14), troubles())
+/// What happens, what goes wrong, and with how many replicas. Two of them change their leader whenever the one that
+/// leads dies, ends or hangs.
+fn history() -> impl Strategy<Value = (Vec<Act>, Vec<(u64, Trouble)>, usize)> {
+    (prop::collection::vec(act(), 1..14), troubles(), 1..=2_usize)
 }
 
 fn service(ports: usize, bandwidth: u32, is_local: bool) -> Value {
@@ -104,8 +109,11 @@ fn select(pool: &str, is_selected: bool) -> Step {
     }))
 }
 
-fn scenario(acts: &[Act]) -> Scenario {
-    let config = Config::default();
+fn scenario(acts: &[Act], replicas: usize) -> Scenario {
+    let config = Config {
+        replicas,
+        ..Config::default()
+    };
     let pools = config.topology.pools.clone();
     let nodes: Vec<&String> = pools.iter().flat_map(|pool| &pool.nodes).collect();
     let delete = Step::Delete {
@@ -139,6 +147,7 @@ fn scenario(acts: &[Act]) -> Scenario {
             ))),
             Act::Kill => Step::Kill,
             Act::Restart => Step::Restart,
+            Act::StandStill(seconds) => Step::StandStill(Duration::from_secs(*seconds)),
             Act::Pass(seconds) => Step::Pass(Duration::from_secs(*seconds)),
         });
     }
@@ -178,8 +187,8 @@ fn play(seed: u64) -> Result<(), String> {
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let result = runner.run(&history(), |(acts, troubles)| {
-        let run = sweep::play(&scenario(&acts), seed, &troubles)
+    let result = runner.run(&history(), |(acts, troubles, replicas)| {
+        let run = sweep::play(&scenario(&acts, replicas), seed, &troubles)
             .map_err(|error| TestCaseError::fail(error.to_string()))?;
         if std::env::var("ECM_HISTORY").is_ok() {
             println!("{}", run.transcript);

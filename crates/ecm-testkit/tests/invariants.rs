@@ -141,6 +141,23 @@ async fn s3_sees_a_write_of_a_process_that_does_not_lead() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s3_sees_a_second_replica_that_does_not_wait_for_its_turn() {
+    let config = Config {
+        replicas: 2,
+        knows_whether_it_leads: false,
+        ..Config::default()
+    };
+    let world = serving(config).await;
+    // The leader hangs for less time than its Lease lasts.
+    world.stand_still(Duration::from_secs(15));
+    world
+        .apply(guide::service(json!({}), &[(80, 80), (81, 80)]))
+        .unwrap();
+    sleep(Duration::from_secs(10)).await;
+    assert_violated(&world, "S3");
+}
+
+#[tokio::test(start_paused = true)]
 async fn s4_sees_a_finalizer_that_goes_too_early() {
     let world = serving(Config::default()).await;
     world.kill();

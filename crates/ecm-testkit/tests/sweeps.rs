@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ecm_testkit::scenario::guide;
 use ecm_testkit::sweep::{self, Case};
+use ecm_testkit::transcript::Side;
 use ecm_testkit::trouble::{CloudTrouble, Trouble};
 use ens_sim::cloud::Switches;
 
@@ -19,7 +20,8 @@ fn replay() {
         return;
     };
     let case = Case::parse(&text).unwrap();
-    let scenario = guide::all().into_iter().find(|s| s.name == case.scenario);
+    let mut all = guide::all().into_iter().chain([guide::replicated()]);
+    let scenario = all.find(|s| s.name == case.scenario);
     let scenario = scenario.unwrap_or_else(|| panic!("there is no scenario {}", case.scenario));
     let run = sweep::play(&scenario, case.seed, &case.troubles).unwrap();
     println!("{}", run.transcript);
@@ -73,6 +75,33 @@ fn the_cloud_may_fail_in_every_way_at_every_call() {
 #[test]
 fn the_api_server_may_fail_in_every_way_at_every_call() {
     sweep(3, 3, |trouble| matches!(trouble, Trouble::Cluster(_)));
+}
+
+/// The leader hangs in the middle of a write to the cloud, another one takes over, and the first one wakes up; or it
+/// dies there.
+#[test]
+fn a_leader_may_die_or_stand_still_in_every_write_to_the_cloud() {
+    let (scenario, seed) = (guide::replicated(), 6);
+    let run = sweep::play(&scenario, seed, &[]).unwrap();
+    let writes = run.transcript.calls();
+    let writes = writes.filter(|call| call.side == Side::Cloud && call.is_write);
+    let kinds = [Trouble::StandStill, Trouble::KillAfter];
+    let cases: Vec<Case> = writes
+        .zip(kinds.into_iter().cycle())
+        .step_by(if cfg!(debug_assertions) { 5 } else { 1 })
+        .map(|(call, trouble)| Case {
+            scenario: scenario.name.clone(),
+            seed,
+            troubles: vec![(call.number, trouble)],
+        })
+        .collect();
+    assert!(cases.len() > 5, "{cases:?}");
+    let failures = sweep::run(&scenario, &cases);
+    assert!(
+        failures.is_empty(),
+        "{}",
+        sweep::report(&failures, cases.len())
+    );
 }
 
 #[test]

@@ -249,6 +249,73 @@ async fn a_controller_that_dies_at_any_moment_costs_no_connection() {
     nothing_was_lost(&world);
 }
 
+/// Two replicas; the second one waits for its turn.
+async fn two_under_load() -> World {
+    let config = Config {
+        replicas: 2,
+        ..Config::default()
+    };
+    under_load_in(config).await
+}
+
+/// The other replica leads when the change was made, and took part in it.
+async fn led_by_another(world: &World, before: Option<u32>) {
+    done(world).await;
+    let after = world.leading_process();
+    assert!(
+        after.is_some() && after != before,
+        "{before:?} and then {after:?}"
+    );
+    let transcript = world.transcript();
+    let mut writes = transcript.calls().filter(|call| call.is_write);
+    assert!(
+        writes.any(|call| Some(call.process) == after),
+        "{after:?} wrote nothing"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_hands_over_in_the_middle_of_a_change_costs_no_connection() {
+    let world = two_under_load().await;
+    for ports in [TWO, ONE] {
+        let before = world.leading_process();
+        world.apply(guide::service(json!({}), ports)).unwrap();
+        sleep(Duration::from_millis(300)).await;
+        world.restart().await;
+        led_by_another(&world, before).await;
+    }
+    nothing_was_lost(&world);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_dies_in_the_middle_of_a_change_costs_no_connection() {
+    let world = two_under_load().await;
+    for ports in [TWO, ONE] {
+        let before = world.leading_process();
+        world.apply(guide::service(json!({}), ports)).unwrap();
+        sleep(Duration::from_millis(300)).await;
+        world.kill();
+        // Its Lease lasts for 30 s, and 10 s more pass before the next leader writes.
+        sleep(Duration::from_secs(60)).await;
+        world.start_process();
+        led_by_another(&world, before).await;
+    }
+    nothing_was_lost(&world);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_hangs_and_wakes_up_behind_another_one_costs_no_connection() {
+    let world = two_under_load().await;
+    for (ports, nth) in [(TWO, 3), (ONE, 5)] {
+        let before = world.leading_process();
+        world.plan(world.calls() + nth, Trouble::StandStill);
+        world.apply(guide::service(json!({}), ports)).unwrap();
+        sleep(Duration::from_secs(60)).await;
+        led_by_another(&world, before).await;
+    }
+    nothing_was_lost(&world);
+}
+
 /// What a person does to a port under load is told: the judge of these tests can fail.
 async fn is_told(break_it: impl Fn(&World), told: &str) {
     let world = under_load().await;

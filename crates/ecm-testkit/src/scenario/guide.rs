@@ -10,7 +10,7 @@ use crate::world::{Config, Topology};
 
 const SERVICE: &str = "cube-svc";
 
-/// Every scenario that has a name.
+/// Every scenario that both kinds of worlds can play.
 pub fn all() -> Vec<Scenario> {
     vec![auto_managed(), self_managed()]
 }
@@ -29,6 +29,19 @@ pub fn auto_managed() -> Scenario {
         name: "guide-auto".to_owned(),
         config,
         steps,
+    }
+}
+
+/// Option A with two replicas, of which one leads.
+pub fn replicated() -> Scenario {
+    let scenario = auto_managed();
+    Scenario {
+        name: "guide-replicated".to_owned(),
+        config: Config {
+            replicas: 2,
+            ..scenario.config
+        },
+        steps: scenario.steps,
     }
 }
 

@@ -62,6 +62,9 @@ pub enum LiveError {
     /// An object or a kind that no scenario has.
     #[error("{0} is not a kind of a scenario")]
     Kind(String),
+    /// A step that takes the paused clock.
+    #[error("not in a sandbox: {0}")]
+    Step(String),
     /// The API server refused something.
     #[error("{what}")]
     Refused {
@@ -147,6 +150,7 @@ impl Live<'_> {
                 }
                 self.running = Some(self.sandbox.run().await?);
             }
+            Step::StandStill(_) => return Err(LiveError::Step(step.to_string())),
             Step::Pass(time) => sleep(LONGEST_PASS.min(*time)).await,
             Step::Settle(expect) => return self.settle(*expect).await,
             Step::Quiet => return self.quiet().await,

@@ -44,3 +44,9 @@ impl Clock {
         chrono::DateTime::from_timestamp_millis(self.cloud().0).unwrap_or_default()
     }
 }
+
+impl ecm_reconciler::leader::LeaseClock for Clock {
+    fn now(&self) -> Duration {
+        self.elapsed()
+    }
+}

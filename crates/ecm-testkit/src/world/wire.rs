@@ -18,16 +18,19 @@ use ens_sim::wire::Gateway;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use kube_sim::{ApiService, Cluster, ResponseBody};
-use tokio::sync::Notify;
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::clock::Clock;
-use super::process::Process;
+use super::process::{ELB_LEASE, LEASES, Process};
 use super::{Config, View};
 use crate::invariants::Monitor;
 use crate::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET};
 use crate::transcript::{Call, Entry, Side, Transcript, What};
 use crate::trouble::Trouble;
+
+/// How long a process stands still: longer than a Lease lasts.
+const STANDSTILL: Duration = Duration::from_secs(60);
 
 /// An error of a face, as the clients take it.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -40,8 +43,8 @@ pub(crate) struct Wire {
     config: Config,
     random: Mutex<fastrand::Rng>,
     book: Mutex<Book>,
-    /// Told when a planned end of a process has come.
-    pub(super) killed: Notify,
+    /// Told of each process that has ended by itself, by its number.
+    killed: mpsc::UnboundedSender<u32>,
 }
 
 /// What has happened and what shall.
@@ -62,6 +65,7 @@ impl Wire {
         clock: Clock,
         config: Config,
         seed: u64,
+        killed: mpsc::UnboundedSender<u32>,
     ) -> Self {
         Self {
             cluster,
@@ -70,7 +74,7 @@ impl Wire {
             config,
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
             book: Mutex::default(),
-            killed: Notify::new(),
+            killed,
         }
     }
 
@@ -183,7 +187,35 @@ impl Wire {
         process.die();
         let text = format!("process {} dies {when} call {number}", process.number);
         self.note(What::Note(text));
-        self.killed.notify_one();
+        self.has_died(process.number);
+    }
+
+    /// A process has ended: another one is to be started in its place.
+    pub(super) fn has_died(&self, number: u32) {
+        // Nobody listens any more when the world itself ends.
+        let _ = self.killed.send(number);
+    }
+
+    /// Whether a process leads the elb half, as the cluster has it.
+    pub(super) fn is_leader(&self, process: &Process) -> bool {
+        if self.config.replicas < 2 {
+            return process.leads();
+        }
+        let lease = self
+            .cluster
+            .get("coordination.k8s.io/v1", "Lease", LEASES, ELB_LEASE);
+        lease.is_ok_and(|lease| lease["spec"]["holderIdentity"] == process.identity())
+    }
+
+    fn may_stand_still(&self, process: &Process, trouble: Option<Trouble>, number: u64) {
+        if trouble == Some(Trouble::StandStill) {
+            process.stand_still(STANDSTILL);
+            let text = format!(
+                "process {} stands still after call {number}",
+                process.number
+            );
+            self.note(What::Note(text));
+        }
     }
 
     /// Writes a call down and looks at what it did.
@@ -232,6 +264,7 @@ impl Transport for CloudFace {
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let (wire, process) = (&self.wire, &self.process);
         wire.delay(wire.config.cloud_delay).await;
+        process.awake().await;
         if process.is_dead() {
             return silence().await;
         }
@@ -267,7 +300,7 @@ impl Transport for CloudFace {
         }
         let status = reply.response.status();
         let is_write = !(action.starts_with("Describe") || action == "GetCallerIdentity");
-        if is_write && !process.leads() {
+        if is_write && !wire.is_leader(process) {
             let text = format!(
                 "S3: process {} does not lead and sent {action}",
                 process.number
@@ -293,6 +326,7 @@ impl Transport for CloudFace {
             wire.kill(process, "after", number);
             return silence().await;
         }
+        wire.may_stand_still(process, trouble, number);
         match reply.delivery {
             Delivery::Now => wire.delay(wire.config.cloud_delay).await,
             Delivery::After(wait) => sleep(wait).await,
@@ -301,6 +335,7 @@ impl Transport for CloudFace {
                 return Err(TransportError::Exchange("the connection broke".into()));
             }
         }
+        process.awake().await;
         if process.is_dead() {
             return silence().await;
         }
@@ -345,6 +380,7 @@ impl ClusterFace {
         }
         let request = Request::from_parts(head, Full::new(body));
         wire.delay(wire.config.cluster_delay).await;
+        process.awake().await;
         if process.is_dead() {
             return silence().await;
         }
@@ -381,7 +417,8 @@ impl ClusterFace {
                 number,
                 process: process.number,
                 side: Side::Cluster,
-                is_write: verb != "GET",
+                // A Lease is renewed all the time, and is not what the controllers are about.
+                is_write: verb != "GET" && !detail.contains("/leases"),
                 verb,
                 detail,
                 answer: text,
@@ -392,7 +429,9 @@ impl ClusterFace {
             wire.kill(process, "after", number);
             return silence().await;
         }
+        wire.may_stand_still(process, trouble, number);
         wire.delay(wire.config.cluster_delay).await;
+        process.awake().await;
         if process.is_dead() {
             return silence().await;
         }
