@@ -113,14 +113,25 @@ pub(crate) fn run() -> Result<()> {
             proven.extend(rules::proven(&text));
         }
     }
-    let stated = rules::stated(&workspace::read(Path::new("docs/behaviour.md"))?);
-    ensure!(!stated.is_empty(), "docs/behaviour.md has no rules");
-    faults.extend(rules::faults(&stated, &proven));
+    for (document, read) in PROVEN {
+        let stated = read(&workspace::read(Path::new(document))?);
+        ensure!(!stated.is_empty(), "{document} states nothing");
+        faults.extend(rules::faults(document, &stated, &proven));
+    }
     if faults.is_empty() {
         return Ok(());
     }
     bail!("{}", faults.join("\n"));
 }
+
+/// Takes what is stated out of a document.
+type Statements = fn(&str) -> BTreeSet<String>;
+
+/// The documents of which every statement has a test.
+const PROVEN: [(&str, Statements); 2] = [
+    ("docs/behaviour.md", rules::stated),
+    ("docs/pitfalls.md", rules::pitfalls),
+];
 
 /// What `cargo metadata` says of the workspace.
 #[derive(Deserialize)]

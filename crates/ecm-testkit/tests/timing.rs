@@ -52,6 +52,7 @@ async fn one_pool_is_served_two_seconds_after_the_cloud_could() {
     assert!(took <= PATH + Duration::from_secs(2), "{took:?}");
 }
 
+// pitfall_20: more of them than there are workers
 #[tokio::test(start_paused = true)]
 async fn fifty_pools_are_served_five_seconds_after_the_cloud_could() {
     // Half of the published 5 CreateLoadBalancer a second, one of them at once.

@@ -229,6 +229,7 @@ async fn the_source_that_worked_is_kept_while_another_would_work_too() {
     assert_eq!(world.script.sent().len(), 1);
 }
 
+// pitfall_29
 #[tokio::test(start_paused = true)]
 async fn a_total_failure_names_every_cause_and_no_secret() {
     let leaking = r#"{"Code":"AuthenticationFail","Message":"token jwt+token is bad"}"#;
@@ -255,6 +256,7 @@ async fn a_total_failure_names_every_cause_and_no_secret() {
     assert!(error.is_transient());
 }
 
+// pitfall_30
 #[tokio::test]
 async fn a_source_that_is_not_set_up_is_named_with_what_would_set_it_up() {
     let world = World::new([]).variable("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true");
@@ -271,6 +273,7 @@ async fn a_source_that_is_not_set_up_is_named_with_what_would_set_it_up() {
     }
 }
 
+// pitfall_29
 #[tokio::test]
 async fn an_answer_of_the_wrong_shape_is_not_repeated_in_the_error() {
     let world = World::new([Step::ok(
@@ -441,6 +444,7 @@ async fn the_credentials_file_comes_after_the_profile_of_the_cli() {
     assert!(text.contains("section [missing] does not exist"), "{text}");
 }
 
+// pitfall_30
 #[tokio::test]
 async fn a_mounted_secret_is_taken_up_when_it_changes_and_missed_when_it_is_gone() {
     let content = Arc::new(Mutex::new(None::<String>));

@@ -1,24 +1,36 @@
-//! Rules of docs/behaviour.md that no test proves.
+//! Rules of docs/behaviour.md, and pitfalls of docs/pitfalls.md, that no test proves.
 //!
-//! A test proves a rule when its name, or a comment right above it, has `rule_4_3`. Functions count
-//! that the test harness runs: those with a test attribute that are not ignored.
+//! A test proves a rule when its name, or a comment right above it, has `rule_4_3`, and a pitfall when
+//! that has `pitfall_08`. Functions count that the test harness runs: those with a test attribute that
+//! are not ignored.
 
 use std::collections::BTreeSet;
 
-/// The rules of the contract that stand, as `4_3`. One that begins with "Not yet" does not.
+/// The rules of the contract that stand, as `rule_4_3`. One that begins with "Not yet" does not.
 pub(super) fn stated(behaviour: &str) -> BTreeSet<String> {
-    behaviour
-        .lines()
-        .filter_map(|line| line.strip_prefix("**")?.split_once("**"))
+    paragraphs(behaviour)
         .filter(|(_, text)| !text.trim_start().starts_with("*Not yet:*"))
         .filter_map(|(number, _)| {
             let (chapter, rule) = number.split_once('.')?;
-            Some(format!("{chapter}_{rule}"))
+            Some(format!("rule_{chapter}_{rule}"))
         })
         .collect()
 }
 
-/// The rules that the tests of a source file prove.
+/// The pitfalls of the list, as `pitfall_08`.
+pub(super) fn pitfalls(list: &str) -> BTreeSet<String> {
+    paragraphs(list)
+        .filter_map(|(number, _)| Some(format!("pitfall_{:02}", number.parse::<u8>().ok()?)))
+        .collect()
+}
+
+/// What begins with something in bold, and the rest of its line.
+fn paragraphs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = text.lines();
+    lines.filter_map(|line| line.strip_prefix("**")?.split_once("**"))
+}
+
+/// What the tests of a source file prove.
 pub(super) fn proven(source: &str) -> BTreeSet<String> {
     let mut proven = BTreeSet::new();
     // What stands above a function: its comments and attributes.
@@ -44,24 +56,30 @@ pub(super) fn proven(source: &str) -> BTreeSet<String> {
     proven
 }
 
-/// The rules that stand and that no test proves.
-pub(super) fn faults(stated: &BTreeSet<String>, proven: &BTreeSet<String>) -> Vec<String> {
-    let missing = stated.difference(proven).map(|rule| {
-        format!(
-            "docs/behaviour.md: rule {} has no test: name one rule_{rule}_...",
-            rule.replace('_', ".")
-        )
-    });
+/// What is stated in a document and proven by no test.
+pub(super) fn faults(
+    document: &str,
+    stated: &BTreeSet<String>,
+    proven: &BTreeSet<String>,
+) -> Vec<String> {
+    let missing = stated
+        .difference(proven)
+        .map(|what| format!("{document}: no test proves {what}: name one {what}_..."));
     missing.collect()
 }
 
-/// Every `rule_N_M` in a text, as `N_M`.
+/// Every `rule_N_M` and `pitfall_N` in a text.
 fn named(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split("rule_").skip(1).filter_map(|rest| {
+    let rules = text.split("rule_").skip(1).filter_map(|rest| {
         let mut numbers = rest.split(|c: char| !c.is_ascii_digit());
         let (chapter, rule) = (numbers.next()?, numbers.next()?);
-        (!chapter.is_empty() && !rule.is_empty()).then(|| format!("{chapter}_{rule}"))
-    })
+        (!chapter.is_empty() && !rule.is_empty()).then(|| format!("rule_{chapter}_{rule}"))
+    });
+    let pitfalls = text.split("pitfall_").skip(1).filter_map(|rest| {
+        let number = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        (!number.is_empty()).then(|| format!("pitfall_{number}"))
+    });
+    rules.chain(pitfalls)
 }
 
 #[cfg(test)]
@@ -75,7 +93,7 @@ mod tests {
     #[test]
     fn a_rule_that_does_not_stand_needs_no_test() {
         let text = "**1.1** One.\n**1.2** *Not yet:* two.\nAs **1.3** says.\n**9.1** Late.\n";
-        assert_eq!(stated(text), set(&["1_1", "9_1"]));
+        assert_eq!(stated(text), set(&["rule_1_1", "rule_9_1"]));
     }
 
     #[test]
@@ -85,16 +103,27 @@ mod tests {
             "// rule_1_2, rule_2_3\n#[tokio::test(start_paused = true)]\nasync fn b() {}\n",
             "#[test]\n#[ignore = \"slow\"]\nfn rule_1_4_c() {}\n",
             "fn rule_1_5_d() {}\n// rule_1_6\n\n#[test]\nfn e() {}\n",
+            "#[test]\nfn pitfall_07_f() {}\n",
         );
-        assert_eq!(proven(text), set(&["1_1", "1_2", "2_3"]));
+        assert_eq!(
+            proven(text),
+            set(&["rule_1_1", "rule_1_2", "rule_2_3", "pitfall_07"])
+        );
     }
 
     #[test]
-    fn a_rule_without_a_test_is_named() {
-        let faults = faults(&set(&["1_1", "1_2"]), &set(&["1_1", "1_4"]));
+    fn the_numbers_of_the_list_are_pitfalls() {
+        let text = "# Pitfalls\n**1** One.\nand **2** is none\n**12** Twelve.\n**Bold** text.\n";
+        assert_eq!(pitfalls(text), set(&["pitfall_01", "pitfall_12"]));
+    }
+
+    #[test]
+    fn what_has_no_test_is_named() {
+        let stated = set(&["rule_1_1", "rule_1_2"]);
+        let proven = set(&["rule_1_1", "rule_1_4"]);
         assert_eq!(
-            faults,
-            ["docs/behaviour.md: rule 1.2 has no test: name one rule_1_2_..."]
+            faults("docs/behaviour.md", &stated, &proven),
+            ["docs/behaviour.md: no test proves rule_1_2: name one rule_1_2_..."]
         );
     }
 }

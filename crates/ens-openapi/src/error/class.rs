@@ -201,6 +201,7 @@ mod tests {
     use super::*;
     use crate::error::Error;
 
+    // pitfall_24
     /// Every code of the ENS help pages and the gateway that is known by name, and what it is taken for.
     #[test]
     fn codes_are_sorted_and_say_whether_something_may_have_happened() {
