@@ -45,7 +45,7 @@ pub(crate) struct Args {
     /// How often everything is compared with the cloud although nothing changed. [10..86400]
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=86_400))]
     drift_interval: u64,
-    /// How many objects each half works on side by side.
+    /// How many Services the fan-out half works on side by side, and how many PoolServices of each region the elb half.
     #[arg(long, value_name = "N", default_value = "16")]
     workers: NonZeroUsize,
 }

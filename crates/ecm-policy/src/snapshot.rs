@@ -101,6 +101,14 @@ pub struct PoolService {
     pub created_at: i64,
 }
 
+impl PoolService {
+    /// Whether somebody waits for it: it is let go, or has no address yet. That comes before what
+    /// serves (behaviour 11.2).
+    pub fn is_urgent(&self) -> bool {
+        self.deleting || self.published.is_empty()
+    }
+}
+
 /// What a decision needs of a Service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {

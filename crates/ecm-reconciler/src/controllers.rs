@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ecm_policy::backends::UNREACHABLE_GRACE;
@@ -24,7 +24,7 @@ use crate::fan_out::{self, FanOut};
 use crate::index::{Affected, Index};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::queue::{self, WorkQueue, full_jitter};
+use crate::queue::{self, Rank, WorkQueue, full_jitter};
 use crate::region::Regions;
 use crate::watch::{self, DiscoveryError};
 
@@ -75,7 +75,8 @@ pub const SHARE_OF_RATES: f64 = 0.5;
 /// changes two nodes' servers, and each look at a load balancer that was just written costs a read.
 const COALESCE: Duration = Duration::from_millis(100);
 
-/// How many objects each half works on side by side, unless told otherwise.
+/// How many Services the fan-out half works on side by side, and how many PoolServices of each region the
+/// elb half, unless told otherwise.
 const WORKERS: NonZeroUsize = match NonZeroUsize::new(16) {
     Some(workers) => workers,
     None => NonZeroUsize::MIN,
@@ -165,7 +166,9 @@ impl Controllers {
         self
     }
 
-    /// How many objects each half works on side by side.
+    /// How many Services the fan-out half works on side by side, and how many PoolServices of each
+    /// region the elb half: a region that does not answer keeps no workers from the others (behaviour
+    /// 11.2).
     pub fn workers(mut self, workers: NonZeroUsize) -> Self {
         self.workers = workers;
         self
@@ -218,8 +221,8 @@ impl Controllers {
         };
         let (notifier, publisher) =
             Notifier::new(self.client.clone(), reporter, self.clock.clone());
-        let services = WorkQueue::<ObjectKey>::new(full_jitter(self.random));
-        let pool_services = WorkQueue::<ObjectKey>::new(full_jitter(self.random));
+        let services = queue_of(&index, self.random, Index::rank_of_service);
+        let pool_services = queue_of(&index, self.random, Index::rank_of_pool_service);
 
         let fan_out = Arc::new(FanOut::new(fan_out::Parts {
             client: self.client.clone(),
@@ -310,6 +313,18 @@ impl Controllers {
     }
 }
 
+/// A queue of objects that `rank` finds in the index.
+fn queue_of(
+    index: &Arc<Mutex<Index>>,
+    random: fn() -> f64,
+    rank: fn(&Index, &ObjectKey) -> Rank,
+) -> WorkQueue<ObjectKey> {
+    let index = index.clone();
+    WorkQueue::new(full_jitter(random), move |key| {
+        rank(&index.lock().unwrap_or_else(PoisonError::into_inner), key)
+    })
+}
+
 fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
@@ -331,7 +346,7 @@ fn enqueue(
         for (queue, keys) in both {
             for key in keys {
                 if let Some(queue) = queue {
-                    queue.add_after(key, COALESCE);
+                    queue.add_changed(key, COALESCE);
                 }
             }
         }

@@ -386,7 +386,7 @@ impl Elb {
                 .regions
                 .whole_read_interval(self.config.whole_read_interval),
             priority: match self.memories.settled_before(key, &ps.uid) {
-                _ if is_urgent(ps) => Priority::Critical,
+                _ if ps.is_urgent() => Priority::Critical,
                 Some(before) if before == asked => Priority::Background,
                 Some(_) => Priority::High,
                 // The first look at what another process brought up.
@@ -434,7 +434,7 @@ impl Elb {
         if lanes.is_empty() {
             return Ok(Vec::new());
         }
-        let priority = if is_urgent(ps) {
+        let priority = if ps.is_urgent() {
             Priority::Critical
         } else {
             Priority::Background
@@ -682,11 +682,6 @@ impl Elb {
         };
         Next::LookAgain(delay)
     }
-}
-
-/// Whether it is let go, or has no address yet: that comes before what serves (behaviour 11.2).
-fn is_urgent(ps: &PoolService) -> bool {
-    ps.deleting || ps.published.is_empty()
 }
 
 /// The ledger after a step; `None` when the step does not change it.

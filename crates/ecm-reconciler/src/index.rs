@@ -16,6 +16,7 @@ use poolservice_api::keys;
 use crate::objects::{EndpointSlice, PoolService, Service, pool_of_node};
 
 mod multimap;
+mod rank;
 mod sharing;
 
 use multimap::Multimap;

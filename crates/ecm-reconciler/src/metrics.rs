@@ -292,7 +292,7 @@ mod tests {
     use prometheus_client::encoding::text::encode;
 
     use super::*;
-    use crate::queue::full_jitter;
+    use crate::queue::{Rank, full_jitter};
 
     fn scrape(registry: &Registry) -> String {
         let mut text = String::new();
@@ -304,9 +304,9 @@ mod tests {
     async fn rule_10_4_a_scrape_shows_queues_leadership_and_stages() {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let queue = WorkQueue::new(full_jitter(|| 1.0));
+        let queue = WorkQueue::new(full_jitter(|| 1.0), |_| Rank::default());
         queue.add(ObjectKey::new("shop", "web"));
-        let other = WorkQueue::new(full_jitter(|| 1.0));
+        let other = WorkQueue::new(full_jitter(|| 1.0), |_| Rank::default());
         metrics.watch(
             Arc::new(Mutex::new(Index::new("class"))),
             [
@@ -339,8 +339,8 @@ mod tests {
     async fn rule_10_4_every_metric_is_in_the_reference_with_the_labels_that_it_has() {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let queue = WorkQueue::new(full_jitter(|| 1.0));
-        let other = WorkQueue::new(full_jitter(|| 1.0));
+        let queue = WorkQueue::new(full_jitter(|| 1.0), |_| Rank::default());
+        let other = WorkQueue::new(full_jitter(|| 1.0), |_| Rank::default());
         let leads = Leadership::sole_replica();
         let mut index = Index::new("class");
         index.apply_pool_service(crate::objects::PoolService::from(

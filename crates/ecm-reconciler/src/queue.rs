@@ -2,21 +2,29 @@
 //!
 //! A [`WorkQueue`] holds keys, not events. A key waits at most once, however often it is added,
 //! and is never handed out twice at a time; what is added while it is being worked on is handed
-//! out again afterwards. Keys come out in the order in which they became due, so that one that is
-//! added all the time does not hold up the others.
+//! out again afterwards. The more urgent come out first ([`Rank`]), and equally urgent ones in the
+//! order in which they became due, so that one that is added all the time does not hold up the others.
+//!
+//! Keys are of groups, and there is a limit to those of one group that are worked on at a time: where
+//! the keys of one group take for ever, those of another have workers all the same.
 //!
 //! Time is [`tokio::time`] only, so that tests can pause it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+mod due;
+mod rank;
 mod run;
 
+use due::Due;
+pub use rank::{Rank, Urgency};
 pub use run::{Next, run};
 
 /// The first delay after a failure, before jitter.
@@ -34,28 +42,36 @@ struct Shared<K> {
     /// Told whenever somebody who waits in [`WorkQueue::next`] may have something to do.
     changed: Notify,
     jitter: Jitter,
+    rank: Box<dyn Fn(&K) -> Rank + Send + Sync>,
 }
 
 /// Turns the upper bound of a delay into the delay.
 type Jitter = Box<dyn Fn(Duration) -> Duration + Send + Sync>;
 
 struct State<K> {
-    /// Due, in the order in which they became so.
-    due: VecDeque<K>,
-    /// The same keys, to find them.
-    is_due: BTreeSet<K>,
+    due: Due<K>,
     /// Due later. The number keeps keys of the same instant in the order of their adding.
-    later: BTreeMap<(Instant, u64), K>,
+    later: BTreeMap<(Instant, u64), (K, Rank)>,
     /// Where in `later` a key stands.
     later_at: BTreeMap<K, (Instant, u64)>,
-    /// Handed out and not given back; true when they became due again meanwhile.
-    leased: BTreeMap<K, bool>,
+    /// Handed out and not given back.
+    leased: BTreeMap<K, Leased>,
+    /// How many keys of each group are handed out; no number is zero.
+    running: BTreeMap<Arc<str>, usize>,
     /// How often in a row a key failed.
     failures: BTreeMap<K, u32>,
-    /// Number of the next entry of `later`.
+    /// Number of the next entry of `later` or `due`.
     sequence: u64,
     shut_down: bool,
     counts: Counts,
+}
+
+/// A key that is handed out.
+struct Leased {
+    /// What it was handed out as.
+    rank: Rank,
+    /// What it has become due as meanwhile.
+    again: Option<Rank>,
 }
 
 /// How many keys are where, and what became of those that were handed out.
@@ -92,16 +108,20 @@ pub struct Lease<K: Ord + Clone> {
 
 impl<K: Ord + Clone> WorkQueue<K> {
     /// An empty queue. `jitter` turns the upper bound of a delay after a failure into the delay:
-    /// [`full_jitter`] in a running program, the identity in a test.
-    pub fn new(jitter: impl Fn(Duration) -> Duration + Send + Sync + 'static) -> Self {
+    /// [`full_jitter`] in a running program, the identity in a test. `rank` is asked for the rank of
+    /// a key whenever it is added.
+    pub fn new(
+        jitter: impl Fn(Duration) -> Duration + Send + Sync + 'static,
+        rank: impl Fn(&K) -> Rank + Send + Sync + 'static,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 state: Mutex::new(State {
-                    due: VecDeque::new(),
-                    is_due: BTreeSet::new(),
+                    due: Due::new(),
                     later: BTreeMap::new(),
                     later_at: BTreeMap::new(),
                     leased: BTreeMap::new(),
+                    running: BTreeMap::new(),
                     failures: BTreeMap::new(),
                     sequence: 0,
                     shut_down: false,
@@ -109,6 +129,7 @@ impl<K: Ord + Clone> WorkQueue<K> {
                 }),
                 changed: Notify::new(),
                 jitter: Box::new(jitter),
+                rank: Box::new(rank),
             }),
         }
     }
@@ -116,34 +137,53 @@ impl<K: Ord + Clone> WorkQueue<K> {
     /// Makes a key due now. A later time that it had is forgotten: its next run decides anew when
     /// to look again.
     pub fn add(&self, key: K) {
+        let rank = self.rank(&key);
         let mut state = self.lock();
-        state.forget_later(&key);
-        state.make_due(key);
+        let known = state.forget_later(&key);
+        state.make_due(key, rank.at_least(urgency(known)));
         drop(state);
         self.shared.changed.notify_one();
     }
 
     /// Makes a key due after `delay`, unless it is due earlier anyway.
     pub fn add_after(&self, key: K, delay: Duration) {
-        if delay.is_zero() {
-            return self.add(key);
-        }
+        let rank = self.rank(&key);
+        self.add_ranked(key, delay, rank);
+    }
+
+    /// The same, for a key whose object or what it depends on has changed: it goes before those that
+    /// are looked at because time has passed.
+    pub fn add_changed(&self, key: K, delay: Duration) {
+        let rank = self.rank(&key).at_least(Urgency::Changed);
+        self.add_ranked(key, delay, rank);
+    }
+
+    fn add_ranked(&self, key: K, delay: Duration, rank: Rank) {
         let mut state = self.lock();
-        state.make_due_at(key, Instant::now() + delay);
+        state.make_due_at(key, Instant::now() + delay, rank);
         drop(state);
         self.shared.changed.notify_one();
+    }
+
+    /// Outside of the lock: it looks elsewhere.
+    fn rank(&self, key: &K) -> Rank {
+        (self.shared.rank)(key)
     }
 
     /// Counts a failure of a key and makes it due after a delay that doubles with each failure in
     /// a row, from [`FIRST_BACKOFF`] to [`MAX_BACKOFF`], before jitter. Returns the delay.
     pub fn add_failed(&self, key: K) -> Duration {
+        let rank = self.rank(&key);
         let mut state = self.lock();
         let failures = state.failures.entry(key.clone()).or_default();
         let bound = backoff(*failures);
         *failures = failures.saturating_add(1);
         // At least a millisecond, so that an unlucky jitter does not make a busy loop.
         let delay = (self.shared.jitter)(bound).max(Duration::from_millis(1));
-        state.make_due_at(key, Instant::now() + delay);
+        // What it was handed out for is still to be done.
+        let handed_out = state.leased.get(&key).map(|leased| leased.rank.urgency);
+        let rank = rank.at_least(handed_out.unwrap_or_default());
+        state.make_due_at(key, Instant::now() + delay, rank);
         drop(state);
         self.shared.changed.notify_one();
         delay
@@ -154,8 +194,9 @@ impl<K: Ord + Clone> WorkQueue<K> {
         self.lock().failures.remove(key);
     }
 
-    /// The next key that is due, as soon as there is one; `None` once the queue is shut down.
-    pub async fn next(&self) -> Option<Lease<K>> {
+    /// The next key that is due, as soon as there is one of a group of which fewer than `per_group`
+    /// are handed out; `None` once the queue is shut down.
+    pub async fn next(&self, per_group: NonZeroUsize) -> Option<Lease<K>> {
         loop {
             // Registered before the look at the state, so that nothing is missed in between.
             let mut changed = std::pin::pin!(self.shared.changed.notified());
@@ -168,8 +209,8 @@ impl<K: Ord + Clone> WorkQueue<K> {
                     return None;
                 }
                 state.promote(Instant::now());
-                if let Some(key) = state.take() {
-                    if !state.due.is_empty() {
+                if let Some(key) = state.take(per_group) {
+                    if state.due.len() > 0 {
                         self.shared.changed.notify_one();
                     }
                     return Some(Lease {
@@ -213,11 +254,14 @@ impl<K: Ord + Clone> WorkQueue<K> {
 
     fn give_back(&self, key: &K) {
         let mut state = self.lock();
-        if state.leased.remove(key) == Some(true) {
-            state.make_due(key.clone());
-            drop(state);
-            self.shared.changed.notify_one();
+        if let Some(Leased { rank, again }) = state.leased.remove(key) {
+            state.ended(&rank.group);
+            if let Some(again) = again {
+                state.make_due(key.clone(), again);
+            }
         }
+        drop(state);
+        self.shared.changed.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, State<K>> {
@@ -230,37 +274,40 @@ impl<K: Ord + Clone> WorkQueue<K> {
 }
 
 impl<K: Ord + Clone> State<K> {
-    fn make_due(&mut self, key: K) {
+    fn make_due(&mut self, key: K, rank: Rank) {
         if self.shut_down {
             return;
         }
-        if let Some(again) = self.leased.get_mut(&key) {
-            *again = true;
-        } else if self.is_due.insert(key.clone()) {
-            self.due.push_back(key);
+        if let Some(leased) = self.leased.get_mut(&key) {
+            let known = leased.again.take();
+            leased.again = Some(rank.at_least(urgency(known)));
+        } else {
+            let number = self.number();
+            self.due.insert(key, rank, number);
         }
     }
 
-    fn make_due_at(&mut self, key: K, at: Instant) {
-        let is_due = self.is_due.contains(&key) || self.leased.get(&key) == Some(&true);
-        let is_earlier = self
-            .later_at
-            .get(&key)
-            .is_some_and(|(known, _)| *known <= at);
-        if self.shut_down || is_due || is_earlier {
+    fn make_due_at(&mut self, key: K, at: Instant, rank: Rank) {
+        let is_due_again = |leased: &Leased| leased.again.is_some();
+        if self.due.contains(&key) || self.leased.get(&key).is_some_and(is_due_again) {
+            // It may have become more urgent.
+            self.make_due(key, rank);
             return;
         }
-        self.forget_later(&key);
-        let place = (at, self.sequence);
-        self.sequence += 1;
-        self.later.insert(place, key.clone());
+        if self.shut_down {
+            return;
+        }
+        let known_at = self.later_at.get(&key).map(|(at, _)| *at);
+        let known = self.forget_later(&key);
+        let place = (known_at.map_or(at, |known| known.min(at)), self.number());
+        let rank = rank.at_least(urgency(known));
+        self.later.insert(place, (key.clone(), rank));
         self.later_at.insert(key, place);
     }
 
-    fn forget_later(&mut self, key: &K) {
-        if let Some(place) = self.later_at.remove(key) {
-            self.later.remove(&place);
-        }
+    fn forget_later(&mut self, key: &K) -> Option<Rank> {
+        let place = self.later_at.remove(key)?;
+        self.later.remove(&place).map(|(_, rank)| rank)
     }
 
     /// Makes due what has become so by now.
@@ -269,18 +316,41 @@ impl<K: Ord + Clone> State<K> {
             if entry.key().0 > now {
                 return;
             }
-            let key = entry.remove();
+            let (key, rank) = entry.remove();
             self.later_at.remove(&key);
-            self.make_due(key);
+            self.make_due(key, rank);
         }
     }
 
-    fn take(&mut self) -> Option<K> {
-        let key = self.due.pop_front()?;
-        self.is_due.remove(&key);
-        self.leased.insert(key.clone(), false);
+    fn take(&mut self, per_group: NonZeroUsize) -> Option<K> {
+        let running = &self.running;
+        let may_have = |group: &str| running.get(group).is_none_or(|n| *n < per_group.get());
+        let (key, rank) = self.due.take(may_have)?;
+        *self.running.entry(rank.group.clone()).or_default() += 1;
+        self.leased
+            .insert(key.clone(), Leased { rank, again: None });
         Some(key)
     }
+
+    /// A key of this group is not worked on any more.
+    fn ended(&mut self, group: &Arc<str>) {
+        if let Some(running) = self.running.get_mut(group) {
+            *running -= 1;
+            if *running == 0 {
+                self.running.remove(group);
+            }
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+}
+
+/// How urgent something is that may not be known.
+fn urgency(rank: Option<Rank>) -> Urgency {
+    rank.unwrap_or_default().urgency
 }
 
 /// A delay between nothing and `bound`, evenly spread, from `random` in 0..1. It spreads retries

@@ -224,6 +224,11 @@ impl World {
         self.wire.plan(call, trouble);
     }
 
+    /// From now on nobody answers calls that name this region; with `None` every region answers.
+    pub fn silence(&self, region: Option<&str>) {
+        self.wire.silence(region);
+    }
+
     /// The time of this world.
     pub fn clock(&self) -> Clock {
         self.wire.clock()

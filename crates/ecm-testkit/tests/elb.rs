@@ -257,6 +257,36 @@ async fn rule_11_2_writes_go_side_by_side_until_busy_then_one_by_one_and_nothing
     assert!(stop.is_none(), "whether it was refused or not: {stop:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn rule_11_2_a_region_that_does_not_answer_delays_no_other() {
+    // More PoolServices are in each region than one half has workers.
+    let config = Config {
+        topology: Topology::uniform(40, 20, 1),
+        check_always: false,
+        ..Config::default()
+    };
+    let world = World::start(config, 1).unwrap();
+    world.apply(guide::daemon_set()).unwrap();
+    world.apply(guide::service(json!({}), &[(80, 80)])).unwrap();
+    settled(&world).await;
+    world.silence(Some("cn-region-0"));
+    world.restart().await;
+    // The new process has met all of them now, and waits for the lists of the first region.
+    sleep(Duration::from_secs(2)).await;
+    let from = entries(&world);
+    let version = "network.openyurt.io/v1alpha1";
+    for pool in ["np-20", "np-39"] {
+        let name = format!("cube-svc-{pool}");
+        world.delete(version, "PoolService", "default", &name);
+    }
+    // An EIP is unbound in 3 s; every look at a region that is silent takes 30 s.
+    sleep(Duration::from_secs(12)).await;
+    let is_released = |c: &Call| c.verb == "ReleaseInstance";
+    assert_eq!(calls(&world, from, is_released), 2);
+    world.silence(None);
+    settled(&world).await;
+}
+
 /// A cloud where a release is under way: what is released is busy, and already gone for the rest.
 #[derive(Debug)]
 struct Releasing;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::objects;
+use crate::queue::Urgency;
 
 const CLASS: &str = "alibabacloud.com/elb";
 
@@ -695,4 +696,41 @@ fn an_index_that_is_emptied_holds_nothing() {
     let mut empty = Index::new(CLASS);
     empty.synced = index.synced;
     assert_eq!(format!("{index:?}"), format!("{empty:?}"));
+}
+
+#[test]
+fn rule_11_2_what_is_let_go_or_has_no_address_is_urgent_and_regions_are_groups() {
+    let mut index = Index::new(CLASS);
+    index.apply_pool(pool("hefei", &json!({})));
+    let rank_of = |index: &Index, name: &str| {
+        let rank = index.rank_of_pool_service(&ObjectKey::new("shop", name));
+        (rank.urgency, rank.group.to_string())
+    };
+    let serves = json!({ "status": { "loadBalancer": { "ingress": [{ "ip": "198.18.0.1" }] } } });
+    let goes = json!({ "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z" } });
+    for (over, urgency) in [
+        (json!({}), Urgency::Urgent),
+        (serves.clone(), Urgency::Routine),
+        (with(serves.clone(), &goes), Urgency::Urgent),
+    ] {
+        index.apply_pool_service(ps("web", "hefei", &over));
+        assert_eq!(rank_of(&index, "web-hefei"), (urgency, "cn-hefei".into()));
+    }
+    // What is recorded stays where it is, whatever becomes of the pool.
+    index.delete_pool("hefei");
+    let recorded = with(serves.clone(), &users("lb-1", &[], "web-hefei-uid"));
+    for (over, region) in [(recorded, "cn-hefei"), (serves.clone(), "")] {
+        index.apply_pool_service(ps("web", "hefei", &over));
+        assert_eq!(rank_of(&index, "web-hefei").1, region);
+    }
+
+    let key = ObjectKey::new("shop", "web");
+    for (over, urgency) in [
+        (json!({}), Urgency::Urgent),
+        (serves.clone(), Urgency::Routine),
+        (with(serves, &goes), Urgency::Urgent),
+    ] {
+        index.apply_service(service("web", &over));
+        assert_eq!(index.rank_of_service(&key).urgency, urgency);
+    }
 }

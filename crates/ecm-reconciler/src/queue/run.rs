@@ -34,7 +34,7 @@ impl Next {
     }
 }
 
-/// Hands the keys of `queue` to `handle`, at most `workers` of them at a time, until `stop` is
+/// Hands the keys of `queue` to `handle`, at most `workers` of a group at a time, until `stop` is
 /// cancelled; then waits for those that are running. `name` says in the log what is at work.
 ///
 /// A run that fails or panics is logged with its key and tried again with backoff. A panic touches
@@ -54,16 +54,13 @@ pub async fn run<K, H, F, E>(
     let handle = Arc::new(handle);
     let mut running = JoinSet::new();
     loop {
-        while running.len() >= workers.get() {
-            // A run's own panic is caught inside; there is nothing to learn from the result.
-            let _ = running.join_next().await;
-        }
-        // Finished runs are taken out as they come, so that the set does not grow.
+        // Finished runs are taken out as they come, so that the set does not grow. A run's own panic is
+        // caught inside; there is nothing to learn from the result.
         let lease = tokio::select! {
             biased;
             () = stop.cancelled() => break,
             Some(_) = running.join_next() => continue,
-            lease = queue.next() => lease,
+            lease = queue.next(workers) => lease,
         };
         let Some(lease) = lease else { break };
         running.spawn(one(name, Arc::clone(&handle), lease));

@@ -7,11 +7,11 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 
 fn queue() -> WorkQueue<&'static str> {
-    WorkQueue::new(|bound| bound)
+    WorkQueue::new(|bound| bound, |_| Rank::default())
 }
 
 fn ready(queue: &WorkQueue<&'static str>) -> Option<Lease<&'static str>> {
-    queue.next().now_or_never().flatten()
+    queue.next(NonZeroUsize::MAX).now_or_never().flatten()
 }
 
 async fn advance(millis: u64) {
@@ -94,7 +94,7 @@ async fn a_delay_that_ends_while_the_key_runs_is_not_lost() {
 async fn whoever_waits_is_woken_by_an_add_a_delay_and_a_given_back_key() {
     let queue = queue();
     let woken = |queue: WorkQueue<&'static str>| async move {
-        tokio::time::timeout(Duration::from_secs(60), queue.next()).await
+        tokio::time::timeout(Duration::from_secs(60), queue.next(NonZeroUsize::MAX)).await
     };
     let waiting = tokio::spawn(woken(queue.clone()));
     tokio::task::yield_now().await;
@@ -120,7 +120,12 @@ async fn all_who_wait_get_work_when_there_is_enough() {
     let waiting: Vec<_> = (0..4)
         .map(|_| {
             let queue = queue.clone();
-            tokio::spawn(async move { queue.next().await.map(|lease| *lease.key()) })
+            tokio::spawn(async move {
+                queue
+                    .next(NonZeroUsize::MAX)
+                    .await
+                    .map(|lease| *lease.key())
+            })
         })
         .collect();
     tokio::task::yield_now().await;
@@ -168,7 +173,7 @@ async fn a_shut_down_queue_hands_out_nothing_and_lets_waiters_go() {
     let waiting: Vec<_> = (0..3)
         .map(|_| {
             let queue = queue.clone();
-            tokio::spawn(async move { queue.next().await.is_none() })
+            tokio::spawn(async move { queue.next(NonZeroUsize::MAX).await.is_none() })
         })
         .collect();
     tokio::task::yield_now().await;
@@ -229,7 +234,7 @@ async fn rule_11_5_a_panic_and_an_error_are_retried_and_do_not_disturb_other_key
 
 #[tokio::test(start_paused = true)]
 async fn no_more_runs_at_a_time_than_workers_and_a_stop_waits_for_them() {
-    let queue = WorkQueue::new(|bound| bound);
+    let queue = WorkQueue::new(|bound| bound, |_| Rank::default());
     let stop = CancellationToken::new();
     let (now, most, done) = <(Arc<AtomicUsize>, Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
     let counters = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&done));
@@ -266,7 +271,7 @@ async fn no_more_runs_at_a_time_than_workers_and_a_stop_waits_for_them() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_asks_for_another_look_gets_it_in_time() {
-    let queue = WorkQueue::new(|bound| bound);
+    let queue = WorkQueue::new(|bound| bound, |_| Rank::default());
     let stop = CancellationToken::new();
     let runs = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&runs);
@@ -285,4 +290,96 @@ async fn a_run_that_asks_for_another_look_gets_it_in_time() {
     assert_eq!(runs.load(Ordering::SeqCst), 4);
     stop.cancel();
     runner.await.unwrap();
+}
+
+/// Runs a queue whose runs take this long and are `workers` of a group at a time; the keys are noted when they begin.
+fn begin<K: Ord + Clone + fmt::Display + Send + Sync + 'static>(
+    queue: &WorkQueue<K>,
+    workers: usize,
+    takes: impl Fn(&K) -> Duration + Send + Sync + 'static,
+) -> Arc<Mutex<Vec<(K, Instant)>>> {
+    let begun = Arc::<Mutex<Vec<(K, Instant)>>>::default();
+    let seen = begun.clone();
+    let workers = NonZeroUsize::new(workers).unwrap();
+    let stop = CancellationToken::new();
+    let handle = move |key: K| {
+        let takes = takes(&key);
+        seen.lock().unwrap().push((key, Instant::now()));
+        async move {
+            tokio::time::sleep(takes).await;
+            Ok::<_, NoLuck>(Next::Wait)
+        }
+    };
+    tokio::spawn(run("test", queue.clone(), workers, stop, handle));
+    begun
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_2_a_deletion_behind_a_thousand_due_keys_has_the_next_free_worker() {
+    let rank = |key: &u32| Rank {
+        urgency: if *key == 0 {
+            Urgency::Urgent
+        } else {
+            Urgency::Routine
+        },
+        ..Rank::default()
+    };
+    let queue = WorkQueue::new(|bound| bound, rank);
+    for key in 1..=1000 {
+        queue.add(key);
+    }
+    let begun = begin(&queue, 16, |_| Duration::from_secs(1));
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let before = begun.lock().unwrap().len();
+    queue.add_changed(0, Duration::from_millis(100));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(begun.lock().unwrap()[before].0, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_2_what_was_touched_goes_before_what_is_due_by_time_also_when_it_waits_or_fails() {
+    let queue = queue();
+    queue.add_after("first", Duration::from_millis(1));
+    queue.add_after("later", Duration::from_millis(2));
+    queue.add_changed("later", Duration::from_secs(100));
+    queue.add_after("last", Duration::from_millis(3));
+    queue.add("waits");
+    queue.add_changed("waits", Duration::from_secs(100));
+    advance(5).await;
+    for key in ["waits", "later"] {
+        assert_eq!(*ready(&queue).unwrap().key(), key);
+    }
+    queue.add_changed("fails", Duration::ZERO);
+    let lease = ready(&queue).unwrap();
+    queue.add_failed(*lease.key());
+    drop(lease);
+    advance(10).await;
+    for key in ["fails", "first", "last"] {
+        assert_eq!(*ready(&queue).unwrap().key(), key);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_2_groups_whose_keys_take_for_ever_keep_no_worker_from_another() {
+    let group = |key: &u32| Rank {
+        group: (key % 10).to_string().into(),
+        ..Rank::default()
+    };
+    let queue = WorkQueue::new(|bound| bound, group);
+    // Of ten groups nine hang.
+    let begun = begin(&queue, 2, |key| match key % 10 {
+        0 => Duration::from_secs(1),
+        _ => Duration::from_secs(1_000_000),
+    });
+    let start = Instant::now();
+    for key in 0..1000 {
+        queue.add(key);
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let begun = begun.lock().unwrap();
+    let of_group = |wanted| begun.iter().filter(move |(key, _)| key % 10 == wanted);
+    assert_eq!(of_group(0).count(), 100);
+    let last = of_group(0).map(|(_, at)| *at).max().unwrap();
+    assert_eq!(last - start, Duration::from_secs(49), "two at a time");
+    assert!((1..10).all(|hangs| of_group(hangs).count() == 2));
 }

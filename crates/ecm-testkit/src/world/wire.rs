@@ -43,6 +43,8 @@ pub(crate) struct Wire {
     config: Config,
     random: Mutex<fastrand::Rng>,
     book: Mutex<Book>,
+    /// A region from which no answer comes.
+    silent: Mutex<Option<String>>,
     /// Told of each process that has ended by itself, by its number.
     killed: mpsc::UnboundedSender<u32>,
 }
@@ -74,6 +76,7 @@ impl Wire {
             config,
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
             book: Mutex::default(),
+            silent: Mutex::default(),
             killed,
         }
     }
@@ -88,6 +91,18 @@ impl Wire {
 
     pub(super) fn random(&self) -> u64 {
         lock(&self.random).u64(..)
+    }
+
+    pub(super) fn silence(&self, region: Option<&str>) {
+        *lock(&self.silent) = region.map(str::to_owned);
+    }
+
+    /// Whether a call names the region from which no answer comes.
+    fn is_silent(&self, request: &Request<Bytes>) -> bool {
+        let query = request.uri().query().unwrap_or_default();
+        let mut params = query.split('&');
+        let region = params.find_map(|param| param.strip_prefix("EnsRegionId="));
+        region.is_some() && region == lock(&self.silent).as_deref()
     }
 
     pub(super) fn plan(&self, call: u64, trouble: Trouble) {
@@ -265,7 +280,7 @@ impl Transport for CloudFace {
         let (wire, process) = (&self.wire, &self.process);
         wire.delay(wire.config.cloud_delay).await;
         process.awake().await;
-        if process.is_dead() {
+        if process.is_dead() || wire.is_silent(&request) {
             return silence().await;
         }
         let (number, trouble) = wire.arrive();
