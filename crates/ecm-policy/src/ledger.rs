@@ -67,6 +67,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// What it records of the load balancer, and of the EIP where there is one.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        [&self.load_balancer].into_iter().chain(&self.eip)
+    }
+
     /// The account that owns the resources, and the one that we have credentials of, where both are
     /// known and they are two (behaviour 5.7).
     pub fn other_account<'a>(&'a self, identity: &'a Identity) -> Option<(&'a str, &'a str)> {

@@ -66,6 +66,12 @@ impl StackName {
         shorten(&self.full(), EIP_NAME_LIMIT)
     }
 
+    /// Every name that the load balancer or the EIP may bear.
+    pub fn all(&self) -> impl Iterator<Item = String> {
+        let LoadBalancerNames { create, rename_to } = self.load_balancer();
+        [create].into_iter().chain(rename_to).chain([self.eip()])
+    }
+
     /// `Description` of the EIP: the whole name, as far as the API takes it.
     pub fn eip_description(&self) -> String {
         shorten(&self.full(), EIP_DESCRIPTION_LIMIT)

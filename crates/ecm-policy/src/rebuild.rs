@@ -11,7 +11,6 @@ use thiserror::Error;
 
 use crate::desired::tags;
 use crate::ledger::{Ledger, Record, VERSION};
-use crate::naming::StackName;
 use crate::observed::{ByName, Eip, LoadBalancer, Presence};
 use crate::placement::Placement;
 use crate::snapshot::{Identity, PoolService};
@@ -135,24 +134,16 @@ impl Words {
         };
         for id in text.split(',').map(str::trim) {
             let slot = match id {
-                _ if !is_id(id) => {
-                    return Err(BadWords {
-                        text: text.to_owned(),
-                    });
-                }
-                _ if id.starts_with("lb-") => &mut words.load_balancer,
-                _ if id.starts_with("eip-") => &mut words.eip,
-                _ => {
-                    return Err(BadWords {
-                        text: text.to_owned(),
-                    });
-                }
+                _ if id.starts_with("lb-") => Some(&mut words.load_balancer),
+                _ if id.starts_with("eip-") => Some(&mut words.eip),
+                _ => None,
             };
-            if slot.replace(id.to_owned()).is_some() {
-                return Err(BadWords {
-                    text: text.to_owned(),
-                });
-            }
+            // Each kind once.
+            let Some(slot) = slot.filter(|slot| is_id(id) && slot.is_none()) else {
+                let text = text.to_owned();
+                return Err(BadWords { text });
+            };
+            *slot = Some(id.to_owned());
         }
         Ok(words)
     }
@@ -173,12 +164,7 @@ pub fn rebuild(
     let (Some(service), Some(pool)) = (&ps.service, &ps.pool) else {
         return Err(Doubt::Nameless);
     };
-    let name = StackName {
-        service: service.clone(),
-        namespace: ps.key.namespace.clone(),
-        pool: pool.clone(),
-        cluster: identity.cluster_id.clone(),
-    };
+    let name = ps.stack_name(&identity.cluster_id);
     let case = Case {
         ps,
         identity,

@@ -10,6 +10,8 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1 as discovery;
 use serde::{Deserialize, Serialize};
 
+use crate::naming::StackName;
+
 /// Everything that one PoolService depends on, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -106,6 +108,17 @@ impl PoolService {
     /// serves (behaviour 11.2).
     pub fn is_urgent(&self) -> bool {
         self.deleting || self.published.is_empty()
+    }
+
+    /// What the names of its resources are made of. Service and pool are empty where neither a label
+    /// nor an owner says them.
+    pub fn stack_name(&self, cluster_id: &str) -> StackName {
+        StackName {
+            service: self.service.clone().unwrap_or_default(),
+            namespace: self.key.namespace.clone(),
+            pool: self.pool.clone().unwrap_or_default(),
+            cluster: cluster_id.to_owned(),
+        }
     }
 }
 

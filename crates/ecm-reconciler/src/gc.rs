@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ecm_policy::desired::tags;
 use ecm_policy::ledger::{self, Ledger, Record, State};
-use ecm_policy::naming::{self, StackName};
+use ecm_policy::naming;
 use ecm_policy::observed::{Eip, EipStatus, LoadBalancer};
 use ecm_policy::plan::{Lane, Step};
 use ecm_policy::snapshot::{Identity, ObjectKey};
@@ -121,15 +121,10 @@ impl Claims {
             match ledger::of(&ps.snapshot) {
                 State::Current(ledger) => claims.record(key, &ledger),
                 State::Lost(_) => {
-                    let name = StackName {
-                        service: ps.snapshot.service.clone().unwrap_or_default(),
-                        namespace: key.namespace.clone(),
-                        pool: ps.snapshot.pool.clone().unwrap_or_default(),
-                        cluster: cluster_id.to_owned(),
-                    };
-                    let load_balancer = name.load_balancer();
-                    let names = load_balancer.all().map(str::to_owned).chain([name.eip()]);
-                    claims.open.extend(names.map(|name| (name, key.clone())));
+                    let name = ps.snapshot.stack_name(cluster_id);
+                    claims
+                        .open
+                        .extend(name.all().map(|name| (name, key.clone())));
                 }
                 State::None => {}
             }
@@ -138,8 +133,7 @@ impl Claims {
     }
 
     fn record(&mut self, key: &ObjectKey, ledger: &Ledger) {
-        let records = [Some(&ledger.load_balancer), ledger.eip.as_ref()];
-        for record in records.into_iter().flatten() {
+        for record in ledger.records() {
             self.ids.extend(record.id.clone());
             if is_open(record) {
                 let names = record.names.iter().cloned();
@@ -148,9 +142,13 @@ impl Claims {
         }
     }
 
-    fn intent(&self, name: &str) -> Option<Proof> {
-        let pool_service = self.open.get(name)?.clone();
-        Some(Proof::Intent { pool_service })
+    /// What shows whose a thing of this name is, apart from the name.
+    fn proof(&self, name: &str, is_tagged: bool) -> Proof {
+        match self.open.get(name).cloned() {
+            Some(pool_service) => Proof::Intent { pool_service },
+            None if is_tagged => Proof::Tags,
+            None => Proof::NameOnly,
+        }
     }
 }
 
@@ -209,12 +207,7 @@ fn proof_of_eip(eip: &Eip, claims: &Claims, identity: &Identity) -> Option<Proof
     if is_others || !(is_tagged || is_named) {
         return None;
     }
-    let proof = claims.intent(&eip.name);
-    Some(proof.unwrap_or(if is_tagged {
-        Proof::Tags
-    } else {
-        Proof::NameOnly
-    }))
+    Some(claims.proof(&eip.name, is_tagged))
 }
 
 fn proof_of_load_balancer(
@@ -235,12 +228,7 @@ fn proof_of_load_balancer(
         return None;
     }
     let is_tagged = bound().any(|(eip, _)| eip.name == lb.name);
-    let proof = claims.intent(&lb.name);
-    Some(proof.unwrap_or(if is_tagged {
-        Proof::Tags
-    } else {
-        Proof::NameOnly
-    }))
+    Some(claims.proof(&lb.name, is_tagged))
 }
 
 fn orphan_eip(eip: &Eip, region: &str, proof: Proof, retained: &BTreeSet<String>) -> Orphan {

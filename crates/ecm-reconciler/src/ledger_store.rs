@@ -87,27 +87,12 @@ impl LedgerStore {
         ledger: &Ledger,
     ) -> Result<Ledger, LedgerError> {
         let uid = planned.uid.as_str();
-        let next = Ledger {
-            sequence: before.map_or(1, |n| n + 1),
-            ..ledger.clone()
-        };
-        let text = ledger::write(&next).map_err(|source| LedgerError::Encode {
-            key: key.clone(),
-            source,
-        })?;
+        let (next, text) = numbered(key, ledger, before.map_or(1, |n| n + 1))?;
         for _ in 0..ATTEMPTS {
             let Some(live) = self.live(key, uid).await? else {
                 return Err(LedgerError::Stale { key: key.clone() });
             };
-            let finalizers = live.metadata.finalizers.clone().unwrap_or_default();
-            let has_ours = finalizers.iter().any(|f| f == keys::POOL_SERVICE_FINALIZER);
-            let annotation = live
-                .metadata
-                .annotations
-                .as_ref()
-                .and_then(|a| a.get(keys::LEDGER));
-            let recorded = ledger::read(annotation.map(String::as_str), uid, has_ours);
-            let sequence = match &recorded {
+            let sequence = match recorded(&live, uid) {
                 State::None => None,
                 State::Current(ledger) => Some(ledger.sequence),
                 State::Lost(_) => return Err(LedgerError::Stale { key: key.clone() }),
@@ -121,11 +106,11 @@ impl LedgerStore {
                 "resourceVersion": live.metadata.resource_version,
                 "annotations": { keys::LEDGER: text },
             });
-            if !has_ours {
-                let all: Vec<&str> = finalizers
-                    .iter()
-                    .map(String::as_str)
-                    .chain([keys::POOL_SERVICE_FINALIZER])
+            if !has_finalizer(&live) {
+                let others = live.metadata.finalizers.unwrap_or_default();
+                let all = others.into_iter();
+                let all: Vec<String> = all
+                    .chain([keys::POOL_SERVICE_FINALIZER.to_owned()])
                     .collect();
                 metadata["finalizers"] = json!(all);
             }
@@ -144,23 +129,12 @@ impl LedgerStore {
         uid: &str,
         ledger: &Ledger,
     ) -> Result<Ledger, LedgerError> {
-        let next = Ledger {
-            sequence: 1,
-            ..ledger.clone()
-        };
-        let text = ledger::write(&next).map_err(|source| LedgerError::Encode {
-            key: key.clone(),
-            source,
-        })?;
+        let (next, text) = numbered(key, ledger, 1)?;
         for _ in 0..ATTEMPTS {
             let Some(live) = self.live(key, uid).await? else {
                 return Err(LedgerError::Stale { key: key.clone() });
             };
-            let annotations = live.metadata.annotations.unwrap_or_default();
-            let finalizers = live.metadata.finalizers.unwrap_or_default();
-            let has_ours = finalizers.iter().any(|f| f == keys::POOL_SERVICE_FINALIZER);
-            let text_now = annotations.get(keys::LEDGER).map(String::as_str);
-            if !matches!(ledger::read(text_now, uid, has_ours), State::Lost(_)) {
+            if !matches!(recorded(&live, uid), State::Lost(_)) {
                 return Err(LedgerError::Stale { key: key.clone() });
             }
             let metadata = json!({
@@ -233,4 +207,33 @@ impl LedgerStore {
     fn api(&self, key: &ObjectKey) -> Api<PoolService> {
         Api::namespaced(self.client.clone(), &key.namespace)
     }
+}
+
+/// A ledger with this sequence number, and its text.
+fn numbered(
+    key: &ObjectKey,
+    ledger: &Ledger,
+    sequence: u64,
+) -> Result<(Ledger, String), LedgerError> {
+    let ledger = Ledger {
+        sequence,
+        ..ledger.clone()
+    };
+    let text = ledger::write(&ledger).map_err(|source| LedgerError::Encode {
+        key: key.clone(),
+        source,
+    })?;
+    Ok((ledger, text))
+}
+
+/// What a live object says of the resources of the PoolService with this UID.
+fn recorded(live: &PoolService, uid: &str) -> State {
+    let annotations = live.metadata.annotations.as_ref();
+    let text = annotations.and_then(|all| all.get(keys::LEDGER));
+    ledger::read(text.map(String::as_str), uid, has_finalizer(live))
+}
+
+fn has_finalizer(live: &PoolService) -> bool {
+    let mut finalizers = live.metadata.finalizers.iter().flatten();
+    finalizers.any(|finalizer| finalizer == keys::POOL_SERVICE_FINALIZER)
 }

@@ -144,15 +144,9 @@ impl Subject<'_> {
             (None, Desired::Stack(stack)) => Some(stack.name.clone()),
             (None, _) => None,
         };
-        let recorded = self.ledger.into_iter().flat_map(|l| {
-            let eip = l.eip.iter().flat_map(|record| record.names.iter());
-            l.load_balancer.names.iter().chain(eip).cloned()
-        });
-        let computed = name.into_iter().flat_map(|name| {
-            let mut all: Vec<String> = name.load_balancer().all().map(str::to_owned).collect();
-            all.push(name.eip());
-            all
-        });
+        let records = self.ledger.into_iter().flat_map(Ledger::records);
+        let recorded = records.flat_map(|record| record.names.iter().cloned());
+        let computed = name.iter().flat_map(StackName::all);
         recorded.chain(computed).collect()
     }
 }

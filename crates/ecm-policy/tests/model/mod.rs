@@ -511,12 +511,9 @@ impl World {
     }
 
     fn owned(&self, id: &str) -> bool {
-        self.ledger.as_ref().is_some_and(|l| {
-            [Some(&l.load_balancer), l.eip.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(|r| r.is_ours() && r.id.as_deref() == Some(id))
-        })
+        let records = self.ledger.iter().flat_map(Ledger::records);
+        let mut ours = records.filter(|record| record.is_ours());
+        ours.any(|record| record.id.as_deref() == Some(id))
     }
 
     fn create(&mut self, prefix: &str, intent: &ecm_policy::ledger::Intent) -> Option<String> {

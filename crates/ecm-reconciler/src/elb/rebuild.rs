@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use ecm_policy::annotations;
 use ecm_policy::annotations::AddressType;
 use ecm_policy::ledger::{DECIDE_AFTER, Loss};
-use ecm_policy::naming::StackName;
 use ecm_policy::observed::{ByName, Presence};
-use ecm_policy::placement;
+use ecm_policy::placement::{self, PlacementRequest};
 use ecm_policy::rebuild::{Asked, Doubt, Seen, Words, rebuild};
 use ecm_policy::snapshot::{PoolService, Snapshot};
 use ens_openapi::rate_limit::Priority;
@@ -50,8 +49,12 @@ impl Elb {
                 "a newer version of this program wrote it: run that version".to_owned(),
             ));
         }
-        let asked = asked(snapshot);
-        let words = words(snapshot, status).map_err(RebuildError::Doubt)?;
+        let placement = snapshot
+            .pool
+            .as_ref()
+            .and_then(|pool| placement::from_annotations(&pool.name, &pool.annotations).ok());
+        let asked = asked(snapshot, placement.as_ref());
+        let words = words(ps, status, placement.as_ref()).map_err(RebuildError::Doubt)?;
         self.check_unclaimed(ps, &words)
             .map_err(RebuildError::Doubt)?;
         let now = self.clock.seconds();
@@ -60,12 +63,7 @@ impl Elb {
         let ledger = rebuild(ps, identity, &words, &asked, &seen, now)
             .map_err(|doubt| RebuildError::Doubt(how_to_decide(ps, &doubt)))?;
         let written = self.ledgers.restore(&ps.key, &ps.uid, &ledger).await?;
-        let ids = [Some(&written.load_balancer), written.eip.as_ref()];
-        let ids: Vec<&str> = ids
-            .iter()
-            .flatten()
-            .filter_map(|r| r.id.as_deref())
-            .collect();
+        let ids: Vec<&str> = written.records().filter_map(|r| r.id.as_deref()).collect();
         let note = if ids.is_empty() {
             "the ledger was lost and is made anew: nothing in the cloud belongs to it".to_owned()
         } else {
@@ -93,10 +91,8 @@ impl Elb {
             else {
                 continue;
             };
-            let recorded = [Some(&ledger.load_balancer), ledger.eip.as_ref()];
-            let mut ids = recorded
-                .into_iter()
-                .flatten()
+            let mut ids = ledger
+                .records()
                 .filter(|record| record.is_ours())
                 .filter_map(|record| record.id.as_ref());
             if let Some(id) = ids.find(|id| named.contains(id)) {
@@ -126,7 +122,8 @@ impl Elb {
         };
         // It begins after both reads: what it does not show either is gone (behaviour 8.5).
         let lists = self.regions.lists(region, Instant::now()).await?;
-        let names = names(ps, &self.config.policy.identity.cluster_id);
+        let name = ps.stack_name(&self.config.policy.identity.cluster_id);
+        let names: Vec<String> = name.all().collect();
         Ok(Seen {
             load_balancer: presence(
                 load_balancer,
@@ -147,17 +144,15 @@ impl Elb {
 }
 
 /// What says which resources there are: a person, else the mirror in the status.
-fn words(snapshot: &Snapshot, status: &PoolServiceStatus) -> Result<Words, String> {
-    let ps = &snapshot.pool_service;
+fn words(
+    ps: &PoolService,
+    status: &PoolServiceStatus,
+    placement: Option<&PlacementRequest>,
+) -> Result<Words, String> {
     let aggregate = status.aggregate_to_annotations.clone().unwrap_or_default();
     let mirrored = Words::mirrored(&aggregate);
-    let of_pool = || {
-        let pool = snapshot.pool.as_ref()?;
-        let placement = placement::from_annotations(&pool.name, &pool.annotations);
-        Some(placement.ok()?.region)
-    };
     let region = mirrored.as_ref().map(|words| words.region.clone());
-    let region = region.or_else(of_pool);
+    let region = region.or_else(|| Some(placement?.region.clone()));
     match (ps.annotations.get(keys::REBUILD_LEDGER), region) {
         (Some(text), Some(region)) => Words::said(text, &region).map_err(|bad| bad.to_string()),
         // Without a region there is nothing to look at; "none" needs none.
@@ -179,18 +174,13 @@ fn words(snapshot: &Snapshot, status: &PoolServiceStatus) -> Result<Words, Strin
     }
 }
 
-fn asked(snapshot: &Snapshot) -> Asked {
+fn asked(snapshot: &Snapshot, placement: Option<&PlacementRequest>) -> Asked {
     let ps = &snapshot.pool_service;
     let none = BTreeMap::new();
     let on_service = snapshot.service.as_ref().map_or(&none, |s| &s.annotations);
     let settings = annotations::parse(on_service, &ps.annotations).settings;
     let pool = ps.pool.as_deref().unwrap_or_default();
     let id = settings.load_balancer_id(pool).map(str::to_owned);
-    let placement = snapshot
-        .pool
-        .as_ref()
-        .and_then(|pool| placement::from_annotations(&pool.name, &pool.annotations).ok());
-    let placement = placement.as_ref();
     Asked {
         users_load_balancer: id.filter(|_| settings.managed_by_user),
         wants_eip: settings.address_type == AddressType::Internet,
@@ -214,18 +204,6 @@ fn presence<T>(
             confirmed: lists.is_complete && !is_listed(id),
         },
     }
-}
-
-fn names(ps: &PoolService, cluster_id: &str) -> Vec<String> {
-    let name = StackName {
-        service: ps.service.clone().unwrap_or_default(),
-        namespace: ps.key.namespace.clone(),
-        pool: ps.pool.clone().unwrap_or_default(),
-        cluster: cluster_id.to_owned(),
-    };
-    let load_balancer = name.load_balancer();
-    let names = load_balancer.all().map(str::to_owned);
-    names.chain([name.eip()]).collect()
 }
 
 fn by_name(lists: &Lists, names: &[String]) -> ByName {
