@@ -418,7 +418,7 @@ impl World {
     pub fn stand_still(&self, time: Duration) {
         let leader = self.leader();
         if let Some(process) = &lock(&self.replicas).slots[leader].process {
-            process.stand_still(time);
+            self.wire.stand_still(process, time);
         }
     }
 

@@ -166,6 +166,36 @@ async fn rule_9_3_what_is_gone_is_made_again_after_two_looks_thirty_seconds_apar
     assert!((30..=33).contains(&between.as_secs()), "{between:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn rule_7_2_nodes_out_of_sight_that_were_never_attached_are_no_one_who_serves() {
+    let config = Config {
+        topology: Topology::uniform(1, 1, 2),
+        ..Config::default()
+    };
+    let world = World::start(config, 1).unwrap();
+    world.apply(guide::daemon_set()).unwrap();
+    sleep(Duration::from_secs(5)).await;
+    for node in ["node-0-0", "node-0-1"] {
+        world.set_node_ready(node, "Unknown").unwrap();
+    }
+    world.apply(guide::service(json!({}), &[(80, 80)])).unwrap();
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(reasons(&world, "BackendsReady"), ["NoReadyEndpoints"]);
+    assert_eq!(reasons(&world, "Ready"), ["NoReadyEndpoints"]);
+    for node in ["node-0-0", "node-0-1"] {
+        world.set_node_ready(node, "True").unwrap();
+    }
+    sleep(Duration::from_secs(20)).await;
+    settled(&world).await;
+    // Once attached, they stay.
+    for node in ["node-0-0", "node-0-1"] {
+        world.set_node_ready(node, "Unknown").unwrap();
+    }
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(reasons(&world, "Ready"), ["AsExpected"]);
+    assert_eq!(world.transcript().violations(), Vec::<String>::new());
+}
+
 /// The PoolService is being deleted; brings it back, and sees that exactly one load balancer and
 /// one EIP were made again.
 async fn made_again_when_gone(world: &World, before: &[String]) {

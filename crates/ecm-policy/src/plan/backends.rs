@@ -106,7 +106,7 @@ pub(super) fn plan(
         servers: batch.to_vec(),
     });
     plan.lane(adds.chain(sets).chain(removes));
-    tell(stack, in_place, plan);
+    tell(stack, detail, in_place, plan);
     tell_weights(stack, plan);
     in_place
 }
@@ -323,14 +323,25 @@ pub(super) fn tell_weights(stack: &Stack, plan: &mut Plan) {
     }
 }
 
-fn tell(stack: &Stack, in_place: bool, plan: &mut Plan) {
+fn tell(stack: &Stack, detail: &LoadBalancerDetail, in_place: bool, plan: &mut Plan) {
     let count = stack.backends.servers.len();
+    let is_kept = |seen: &&observed::Backend| stack.backends.kept.contains(&seen.server_id);
+    let kept = detail.backends.iter().filter(is_kept).count();
     let conditions = &mut plan.report.conditions;
-    if count == 0 && stack.backends.kept.is_empty() {
+    if count == 0 && kept == 0 {
+        let pool = &stack.name.pool;
+        let why = if stack.backends.kept.is_empty() {
+            format!("no node of pool {pool} has a pod that serves")
+        } else {
+            format!(
+                "the state of the nodes of pool {pool} that could serve is unknown, and none of \
+                 them was attached before"
+            )
+        };
         conditions.refuse(&Refusal::new(
             ConditionType::BackendsReady,
             Reason::NoReadyEndpoints,
-            format!("no node of pool {} has a pod that serves", stack.name.pool),
+            why,
         ));
     } else if !in_place {
         progress(
@@ -348,13 +359,17 @@ fn tell(stack: &Stack, in_place: bool, plan: &mut Plan) {
             .iter()
             .map(|s| s.node.as_str())
             .collect();
-        conditions.good(
-            ConditionType::BackendsReady,
-            format!(
-                "{count} {}: {}",
-                if count == 1 { "server" } else { "servers" },
-                nodes.join(", ")
-            ),
-        );
+        let servers = |count| if count == 1 { "server" } else { "servers" };
+        let mut parts = Vec::new();
+        if count > 0 {
+            parts.push(format!("{count} {}: {}", servers(count), nodes.join(", ")));
+        }
+        if kept > 0 {
+            parts.push(format!(
+                "{kept} {} kept while the state of the node is unknown",
+                servers(kept)
+            ));
+        }
+        conditions.good(ConditionType::BackendsReady, parts.join("; "));
     }
 }

@@ -32,6 +32,10 @@ pub struct Monitor {
     guarded_services: BTreeMap<String, (String, String)>,
     /// PoolServices that have published an address, by UID.
     published: BTreeSet<String>,
+    /// Since when a Service, by its UID, has a port.
+    ports: BTreeMap<(String, Protocol, u16), Timestamp>,
+    /// From when to when a process stood still last.
+    hung: Option<(Timestamp, Timestamp)>,
     /// Ports that nobody changes.
     steady: BTreeSet<(Protocol, u16)>,
     /// Connections through them, by PoolService (its UID), address and port.
@@ -72,6 +76,11 @@ impl Monitor {
             self.loads.insert(pool_service.to_owned(), load);
         }
         address.is_some()
+    }
+
+    /// A process stands still for this time. What it does right after is decided on what was before.
+    pub(crate) fn hangs(&mut self, from: Timestamp, until: Timestamp) {
+        self.hung = Some((from, until));
     }
 
     /// From now on connections to these servers may be lost, and to no others.
@@ -256,6 +265,7 @@ impl Monitor {
         now: Timestamp,
         found: &mut Vec<String>,
     ) {
+        self.ports = ports_since(view, &self.ports, now);
         let mut published = BTreeSet::new();
         for ps in &view.pool_services {
             let addresses = addresses(ps);
@@ -272,7 +282,11 @@ impl Monitor {
             for address in addresses {
                 for port in items(&service["spec"]["ports"]).filter_map(port) {
                     let key = (port.protocol, port.port);
-                    if is_refused(ps, key) {
+                    let since = self.ports.get(&(uid(service), key.0, key.1));
+                    let is_unseen = self.hung.is_some_and(|(from, until)| {
+                        now <= until.after(WAKING) && since.is_none_or(|since| *since >= from)
+                    });
+                    if is_unseen || is_refused(ps, key) {
                         continue;
                     }
                     if let Err(why) = reaches(view, cloud, service, address, key, now) {
@@ -352,6 +366,26 @@ impl Monitor {
             }
         }
     }
+}
+
+/// How long a process that has stood still may work on what it had begun before: the longest time of a read.
+const WAKING: Duration = Duration::from_secs(30);
+
+/// Since when each Service has each of its ports.
+fn ports_since(
+    view: &View,
+    before: &BTreeMap<(String, Protocol, u16), Timestamp>,
+    now: Timestamp,
+) -> BTreeMap<(String, Protocol, u16), Timestamp> {
+    let mut since = BTreeMap::new();
+    for service in &view.services {
+        for port in items(&service["spec"]["ports"]).filter_map(port) {
+            let key = (uid(service), port.protocol, port.port);
+            let first = before.get(&key).copied().unwrap_or(now);
+            since.insert(key, first);
+        }
+    }
+    since
 }
 
 /// How many connections stay open through a steady port.

@@ -222,9 +222,16 @@ impl Wire {
         lease.is_ok_and(|lease| lease["spec"]["holderIdentity"] == process.identity())
     }
 
+    /// For so long nothing reaches a process, and nothing of it arrives.
+    pub(super) fn stand_still(&self, process: &Process, time: Duration) {
+        process.stand_still(time);
+        let now = self.clock.cloud();
+        self.monitor(|monitor| monitor.hangs(now, now.after(time)));
+    }
+
     fn may_stand_still(&self, process: &Process, trouble: Option<Trouble>, number: u64) {
         if trouble == Some(Trouble::StandStill) {
-            process.stand_still(STANDSTILL);
+            self.stand_still(process, STANDSTILL);
             let text = format!(
                 "process {} stands still after call {number}",
                 process.number
