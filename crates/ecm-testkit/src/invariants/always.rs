@@ -10,7 +10,7 @@ use poolservice_api::keys;
 use serde_json::{Value, json};
 
 use super::load::{Load, Tally};
-use super::wanted::{addresses, nodes_with_ready_pods, port, wanted};
+use super::wanted::{addresses, nodes_with_ready_pods, port, readiness, wanted};
 use super::{condition, is_terminating, items, label, ledger, name, namespace};
 use crate::world::View;
 
@@ -289,7 +289,7 @@ impl Monitor {
                     if is_unseen || is_refused(ps, key) {
                         continue;
                     }
-                    if let Err(why) = reaches(view, cloud, service, address, key, now) {
+                    if let Err(why) = reaches(view, cloud, (ps, service), address, key, now) {
                         found.push(format!(
                             "S5: {address}:{} was published and reaches nobody: {why}",
                             port.port
@@ -405,11 +405,12 @@ fn flow(address: Ipv4Addr, protocol: Protocol, port: u16) -> Flow {
     }
 }
 
-/// Whether a connection to an address ends at a node that may take it.
+/// Whether a connection to an address ends at a node that may take it. Of two kinds of servers nobody can tell, and they
+/// pass: those whose node is out of sight (behaviour 7.2), and those on a person's load balancer that no ledger has.
 fn reaches(
     view: &View,
     cloud: &mut Cloud,
-    service: &Value,
+    (ps, service): (&Value, &Value),
     address: Ipv4Addr,
     (protocol, port): (Protocol, u16),
     now: Timestamp,
@@ -418,17 +419,21 @@ fn reaches(
         .connect(&flow(address, protocol, port), now)
         .map_err(|refused| refused.to_string())?;
     cloud.disconnect(&backend);
+    let mut all = view.cloud.load_balancers.iter();
+    let is_persons = all.any(|lb| lb.id == backend.load_balancer && lb.origin == Origin::World);
+    let ledger = ledger(ps);
+    let is_ours = items(&ledger["backends"]).any(|server| *server == backend.server_id);
+    let mut nodes = view.nodes.iter();
+    let node = nodes.find(|node| label(node, keys::ENS_INSTANCE_ID) == Some(&backend.server_id));
+    if (is_persons && !is_ours) || node.is_some_and(|node| readiness(node) == "Unknown") {
+        return Ok(());
+    }
     let with_pods = nodes_with_ready_pods(view, service);
     if service["spec"]["externalTrafficPolicy"] != "Local" {
         let reason = "no pod is ready".to_owned();
         return (!with_pods.is_empty()).then_some(()).ok_or(reason);
     }
-    let node = view
-        .nodes
-        .iter()
-        .find(|node| label(node, keys::ENS_INSTANCE_ID) == Some(&backend.server_id))
-        .map(name);
-    match node {
+    match node.map(name) {
         Some(node) if with_pods.contains(node) => Ok(()),
         _ => Err(format!("{} has no ready pod", backend.server_id)),
     }

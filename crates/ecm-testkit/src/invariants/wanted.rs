@@ -166,7 +166,8 @@ pub(super) fn nodes_with_ready_pods<'a>(view: &'a View, service: &Value) -> BTre
         .collect()
 }
 
-fn readiness(node: &Value) -> &str {
+/// Status of a node's condition `Ready`.
+pub(super) fn readiness(node: &Value) -> &str {
     super::condition(node, "Ready")
         .and_then(|condition| condition["status"].as_str())
         .unwrap_or("Unknown")
