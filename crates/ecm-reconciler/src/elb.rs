@@ -4,8 +4,11 @@
 //! says when to look again (behaviour 4.3). It may stop at any instruction: the next one goes on
 //! from the ledger.
 
+mod applied;
+mod execute;
 mod memory;
 mod rebuild;
+mod status;
 mod tell;
 mod turns;
 
@@ -16,23 +19,20 @@ use std::time::Duration;
 
 use ecm_policy::conditions::{ConditionType, Reason, Refusal};
 use ecm_policy::desired::{self, Desired, desired};
-use ecm_policy::ledger::{self, Ledger, Record, State};
+use ecm_policy::ledger::{self, State};
 use ecm_policy::observed::Observed;
-use ecm_policy::plan::{self, Addresses, Need, Plan, Refused, Step, Wait};
-use ecm_policy::snapshot::{ObjectKey, PoolService, Snapshot};
+use ecm_policy::plan::{Addresses, Need, Wait};
+use ecm_policy::snapshot::{ObjectKey, Snapshot};
+use ens_openapi::ErrorClass;
 use ens_openapi::rate_limit::Priority;
-use ens_openapi::{Effect, ErrorClass};
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Client};
+use kube::Client;
 use poolservice_api::PoolServiceStatus;
 use thiserror::Error;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::events::Notifier;
-use crate::executor::{Done, Executor, Outcome, StepError};
+use crate::executor::{Done, Executor, StepError};
 use crate::index::Index;
 use crate::ledger_store::{LedgerError, LedgerStore};
 use crate::look::{LookError, Looked, Question, look};
@@ -40,23 +40,17 @@ use crate::losses::LossWatch;
 use crate::metrics::Metrics;
 use crate::observe::{Cloud, Freshness};
 use crate::queue::Next;
-use crate::region::{Changed, Regions};
+use crate::region::Regions;
 use crate::{deadline, report};
-use memory::{BeforeRecord, Memories};
+use memory::Memories;
 use rebuild::RebuildError;
 use turns::Turns;
-
-/// How often a status is written again when somebody else has changed the object meanwhile.
-const STATUS_ATTEMPTS: usize = 4;
 
 /// Seconds after which a lost ledger is looked for again.
 const LEDGER_LOST: i64 = 60;
 
 /// How long a refusal that only a change can lift is left alone (behaviour 11.1).
 const REFUSED: Duration = Duration::from_secs(5 * 60);
-
-/// How many failures in a row make a refusal that nobody described one for good.
-const OPAQUE_TRIES: u32 = 5;
 
 /// What the controller needs to know apart from the objects.
 #[derive(Debug, Clone)]
@@ -319,53 +313,6 @@ impl Elb {
         }
     }
 
-    /// Records what is in place, once it is told and nothing on its way can change it (behaviour
-    /// 5.3). Says when to try again where that is to be waited for.
-    async fn record_applied(
-        &self,
-        key: &ObjectKey,
-        ps: &PoolService,
-        ledger: Option<&Ledger>,
-        plan: &Plan,
-    ) -> Result<Option<Duration>, SyncError> {
-        let (Some(ledger), Some(applied)) = (ledger, &plan.applied) else {
-            return Ok(None);
-        };
-        let record = &ledger.load_balancer;
-        let Some(id) = record
-            .id
-            .as_ref()
-            .filter(|_| ledger.applied.as_ref() != Some(applied))
-        else {
-            return Ok(None);
-        };
-        match self.memories.before_record(key, Instant::now()) {
-            Some(BeforeRecord::Wait(wait)) => return Ok(Some(wait)),
-            Some(BeforeRecord::ReadAgain) => {
-                let region = &ledger.placement.region;
-                self.regions.changed(region, id, Changed::Whole);
-                return Ok(Some(Duration::from_millis(20)));
-            }
-            None => {}
-        }
-        let next = Ledger {
-            applied: Some(applied.clone()),
-            ..ledger.clone()
-        };
-        let written = self.ledgers.write(key, ps, Some(ledger.sequence), &next);
-        match written.await {
-            Ok(written) => {
-                self.memories.wrote_ledger(key, &ps.uid, written);
-                Ok(None)
-            }
-            Err(LedgerError::Stale { .. }) => {
-                self.memories.forget(key);
-                Ok(Some(Duration::from_millis(200)))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Looks at the cloud with what this process remembers, and plans.
     async fn look(
         &self,
@@ -423,161 +370,6 @@ impl Elb {
         look.await
     }
 
-    /// Runs the lanes, and records each id before anything else is done with it.
-    async fn execute(
-        &self,
-        key: &ObjectKey,
-        ps: &PoolService,
-        lanes: Vec<plan::Lane>,
-        ledger: &mut Option<Ledger>,
-    ) -> Result<Vec<Done>, SyncError> {
-        if lanes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let priority = if ps.is_urgent() {
-            Priority::Critical
-        } else {
-            Priority::Background
-        };
-        let caller = Caller::new(priority, key.to_string());
-        let (sender, mut results) = mpsc::unbounded_channel::<Done>();
-        let record = async {
-            let mut done = Vec::new();
-            while let Some(result) = results.recv().await {
-                self.forget_changed(&result, ledger.as_ref());
-                self.forget_refused(&result, ledger.as_ref());
-                if let Some(current) = ledger.as_ref()
-                    && let Some(next) = after(current, &result)
-                {
-                    let written = self
-                        .ledgers
-                        .write(key, ps, Some(current.sequence), &next)
-                        .await?;
-                    self.memories.wrote_ledger(key, &ps.uid, written.clone());
-                    *ledger = Some(written);
-                }
-                done.push(result);
-            }
-            Ok::<_, LedgerError>(done)
-        };
-        // The lanes go on although a ledger write fails: what they create is found again by its
-        // intent.
-        let ((), done) = tokio::join!(self.executor.run(lanes, &caller, sender), record);
-        Ok(done?)
-    }
-
-    /// What a step has touched is read again before the next plan.
-    fn forget_changed(&self, Done { step, result }: &Done, ledger: Option<&Ledger>) {
-        let Some(ledger) = ledger else { return };
-        let (id, what) = match step {
-            Step::CreateListener {
-                load_balancer,
-                listener,
-            }
-            | Step::SetListener {
-                load_balancer,
-                listener,
-            } => (load_balancer.as_str(), Changed::Listener(listener.key)),
-            Step::StartListener { load_balancer, key }
-            | Step::StopListener { load_balancer, key }
-            | Step::DeleteListener { load_balancer, key } => {
-                (load_balancer.as_str(), Changed::Listener(*key))
-            }
-            Step::AddBackends { load_balancer, .. }
-            | Step::SetWeights { load_balancer, .. }
-            | Step::RemoveBackends { load_balancer, .. } => {
-                let is_accepted = matches!(result, Ok(Outcome::Changed | Outcome::AlreadyGone));
-                let what = if is_accepted {
-                    Changed::Accepted(step)
-                } else {
-                    Changed::Backends
-                };
-                (load_balancer.as_str(), what)
-            }
-            _ => match ledger.load_balancer.id.as_deref() {
-                Some(id) => (id, Changed::Whole),
-                None => return,
-            },
-        };
-        self.regions.changed(&ledger.placement.region, id, what);
-    }
-
-    /// A server that the cloud would not attach may not be what it was when it was seen.
-    fn forget_refused(&self, done: &Done, ledger: Option<&Ledger>) {
-        if let (Step::AddBackends { servers, .. }, Err(_), Some(ledger)) =
-            (&done.step, &done.result, ledger)
-        {
-            let ids = servers.iter().map(|server| &server.server_id);
-            self.regions.forget_instances(&ledger.placement.region, ids);
-        }
-    }
-
-    /// Remembers what the cloud will not have, so that it keeps nothing else waiting.
-    fn learn(&self, key: &ObjectKey, uid: &str, asked: u64, done: &[Done]) {
-        for done in done {
-            if let Err(StepError::Cloud(error)) = &done.result
-                && error.effect() == Effect::Ambiguous
-            {
-                self.memories.unsure(key, uid, Instant::now());
-            }
-            if done.result.is_ok() {
-                self.memories.accepted(key, &done.step);
-            } else if (done.is_refused_for_good() || self.is_refused_always(key, done))
-                && let Some(refusal) = report::refusal(done)
-            {
-                let refused = Refused {
-                    step: done.step.clone(),
-                    reason: refusal.reason,
-                    message: refusal.message,
-                    again: self.clock.seconds() + REFUSED.as_secs().cast_signed(),
-                };
-                self.memories.refuse(key, uid, asked, refused);
-            }
-        }
-    }
-
-    /// Whether a step fails again and again for a reason that nobody described.
-    fn is_refused_always(&self, key: &ObjectKey, done: &Done) -> bool {
-        let is_opaque = matches!(&done.result, Err(StepError::Cloud(error))
-            if matches!(error.class(), ErrorClass::Unknown | ErrorClass::Conflict));
-        is_opaque && self.memories.failures(key) >= OPAQUE_TRIES
-    }
-
-    /// Something could not be read: nothing is concluded from that, and nothing is done.
-    async fn unreadable(
-        &self,
-        key: &ObjectKey,
-        snapshot: &Snapshot,
-        status: &PoolServiceStatus,
-        error: &ens_openapi::Error,
-    ) -> Result<Next, SyncError> {
-        let ps = &snapshot.pool_service;
-        let refusal = Refusal::new(
-            ConditionType::LoadBalancerReady,
-            report::reason(error),
-            format!("the cloud could not be read: {}", report::describe(error)),
-        );
-        // What serves goes on serving: only the condition about agreement changes then.
-        let condition = if ps.published.is_empty() {
-            ConditionType::LoadBalancerReady
-        } else {
-            ConditionType::InSync
-        };
-        let mut plan = Plan::default();
-        plan.report.conditions.refuse(&Refusal {
-            condition,
-            ..refusal
-        });
-        tracing::warn!(pool_service = %key, error = report::describe(error), "the cloud could not be read");
-        let note = format!(
-            "the cloud could not be read: {}",
-            report::describe_once(error)
-        );
-        self.tell_unreadable(snapshot, report::reason(error), &note);
-        self.write_status(key, ps, status, &plan).await?;
-        Ok(Next::LookAgain(self.retry_after(key, error)))
-    }
-
     /// When to try again after a failed call (behaviour 11.1).
     fn retry_after(&self, key: &ObjectKey, error: &ens_openapi::Error) -> Duration {
         match error.class() {
@@ -587,56 +379,6 @@ impl Elb {
                 .unwrap_or_else(|| self.memories.backoff(key).mul_f64((self.random)()))
                 .max(Duration::from_millis(100)),
         }
-    }
-
-    /// Writes the status where it differs; says whether it did. What the watch shows decides
-    /// whether there is anything to write; what is written starts from the live object, so that an
-    /// address that another sync has just published, or withdrawn, stays so.
-    async fn write_status(
-        &self,
-        key: &ObjectKey,
-        ps: &PoolService,
-        seen: &PoolServiceStatus,
-        plan: &Plan,
-    ) -> Result<bool, SyncError> {
-        let now = self.clock.now();
-        if report::status(seen, &plan.report, ps.generation, now) == *seen {
-            return Ok(false);
-        }
-        let api: Api<poolservice_api::PoolService> =
-            Api::namespaced(self.client.clone(), &key.namespace);
-        let late = |_| SyncError::Deadline { key: key.clone() };
-        let failed = |source| SyncError::Status {
-            key: key.clone(),
-            source: Box::new(source),
-        };
-        for _ in 0..STATUS_ATTEMPTS {
-            let live = timeout(deadline::CALL, api.get_opt(&key.name))
-                .await
-                .map_err(late)?;
-            let live = live.map_err(failed)?;
-            let Some(live) = live.filter(|live| live.metadata.uid.as_ref() == Some(&ps.uid)) else {
-                return Ok(false);
-            };
-            let current = live.status.unwrap_or_default();
-            let wanted = report::status(&current, &plan.report, live.metadata.generation, now);
-            if wanted == current {
-                return Ok(false);
-            }
-            let version = live.metadata.resource_version.unwrap_or_default();
-            let patch = Patch::Merge(report::patch(&version, &current, &wanted));
-            let params = PatchParams::default();
-            let patched =
-                timeout(deadline::CALL, api.patch_status(&key.name, &params, &patch)).await;
-            match patched.map_err(late)? {
-                Ok(_) => return Ok(true),
-                Err(kube::Error::Api(status)) if status.is_conflict() => {}
-                Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(false),
-                Err(source) => return Err(failed(source)),
-            }
-        }
-        // Somebody else keeps writing: the next look goes on.
-        Ok(false)
     }
 
     /// When to look again.
@@ -682,37 +424,6 @@ impl Elb {
         };
         Next::LookAgain(delay)
     }
-}
-
-/// The ledger after a step; `None` when the step does not change it.
-fn after(ledger: &Ledger, done: &Done) -> Option<Ledger> {
-    let mut next = ledger.clone();
-    let record = match &done.step {
-        Step::CreateLoadBalancer(_) => &mut next.load_balancer,
-        Step::CreateEip(_) => next.eip.as_mut()?,
-        _ => return None,
-    };
-    match &done.result {
-        Ok(Outcome::Created(id)) => record.resolve(id.clone()),
-        Err(StepError::Cloud(error)) if is_definite(record, error) => record.intent = None,
-        _ => return None,
-    }
-    Some(next)
-}
-
-/// A refusal proves that nothing was made only when it answers the only send of the attempt, and
-/// says invalid, denied or quota (behaviour 5.5).
-fn is_definite(record: &Record, error: &ens_openapi::Error) -> bool {
-    let is_only_send = record
-        .intent
-        .as_ref()
-        .is_some_and(|intent| !intent.repeated);
-    is_only_send
-        && error.effect() != Effect::Ambiguous
-        && matches!(
-            error.class(),
-            ErrorClass::Invalid | ErrorClass::Denied | ErrorClass::Quota
-        )
 }
 
 /// A digest of what is asked for, to see whether that has changed.
