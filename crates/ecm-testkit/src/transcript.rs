@@ -60,6 +60,12 @@ pub enum Side {
     Cluster,
 }
 
+/// Whether an action of the cloud only reads. The harness has its own opinion of that: what the controllers' client takes
+/// for a read is among what is judged.
+pub fn is_read(action: &str) -> bool {
+    action.starts_with("Describe") || action == "GetCallerIdentity"
+}
+
 impl Transcript {
     /// All calls, oldest first.
     pub fn calls(&self) -> impl Iterator<Item = &Call> {

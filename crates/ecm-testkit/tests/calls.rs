@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ecm_testkit::invariants::Expect;
 use ecm_testkit::scenario::{guide, settle};
-use ecm_testkit::transcript::Side;
+use ecm_testkit::transcript::{Side, is_read};
 use ecm_testkit::world::{Config, Topology, World};
 use ens_sim::cloud::{Latency, RateLimits};
 use serde_json::{Value, json};
@@ -33,8 +33,6 @@ fn cloud_calls(world: &World, from: usize) -> BTreeMap<String, usize> {
 }
 
 fn sum(calls: &BTreeMap<String, usize>, is_write: bool) -> usize {
-    let is_read =
-        |action: &String| action.starts_with("Describe") || *action == "GetCallerIdentity";
     calls
         .iter()
         .filter(|(action, _)| is_read(action) != is_write)

@@ -196,6 +196,70 @@ async fn rule_7_2_nodes_out_of_sight_that_were_never_attached_are_no_one_who_ser
     assert_eq!(world.transcript().violations(), Vec::<String>::new());
 }
 
+#[tokio::test(start_paused = true)]
+async fn rule_8_1_a_class_that_is_not_ours_any_more_releases_nothing_and_a_deletion_everything() {
+    let world = serving(1).await;
+    let before = made(&world);
+    let from = entries(&world);
+    world
+        .apply(json!({
+            "apiVersion": "network.openyurt.io/v1alpha1", "kind": "PoolService",
+            "metadata": { "namespace": "default", "name": "cube-svc-np-0" },
+            "spec": { "loadBalancerClass": "example.com/other" },
+        }))
+        .unwrap();
+    sleep(Duration::from_secs(1200)).await;
+    assert_eq!(made(&world), before);
+    let releases = calls(&world, from, |c| {
+        matches!(
+            c.verb.as_str(),
+            "ReleaseInstance" | "DeleteLoadBalancer" | "UnAssociateEnsEipAddress"
+        )
+    });
+    assert_eq!(releases, 0);
+    world.delete("v1", "Service", "default", "cube-svc");
+    settled(&world).await;
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(made(&world), Vec::<String>::new());
+    assert_eq!(world.view().pool_services.len(), 0);
+    assert_eq!(world.transcript().violations(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_9_1_lists_are_read_every_five_minutes_and_each_load_balancer_every_half_hour() {
+    let world = serving(1).await;
+    let id = made(&world).remove(0);
+    sleep(Duration::from_secs(3600)).await;
+    let from = entries(&world);
+    sleep(Duration::from_secs(4 * 3600)).await;
+    let of = |verb: &str| calls(&world, from, |c| c.verb == verb);
+    for list in ["DescribeLoadBalancers", "DescribeEnsEipAddresses"] {
+        // Every three to five minutes: the interval is spread over its last quarter.
+        let count = of(list);
+        assert!((48..=65).contains(&count), "{count} {list} in four hours");
+    }
+    let whole = of("DescribeLoadBalancerAttribute");
+    assert!((8..=16).contains(&whole), "{whole} in four hours");
+    assert_eq!(of("DescribeLoadBalancerTCPListenerAttribute"), whole);
+
+    // What the lists show is put right within their interval.
+    let from = entries(&world);
+    let stop = [("LoadBalancerId", &*id), ("LoadBalancerStatus", "InActive")];
+    world.call_cloud("SetLoadBalancerStatus", &stop).unwrap();
+    sleep(Duration::from_secs(5 * 60 + 20)).await;
+    settled(&world).await;
+    // What they do not show, within half an hour.
+    let servers = json!([{ "ServerId": "i-node-0-0" }]).to_string();
+    let remove = [("LoadBalancerId", &*id), ("BackendServers", &*servers)];
+    world.call_cloud("RemoveBackendServers", &remove).unwrap();
+    sleep(Duration::from_secs(31 * 60)).await;
+    settled(&world).await;
+    let told = calls_answered(&world, from, "201", |c| {
+        c.verb == "POST" && c.detail.contains("DriftRepaired")
+    });
+    assert!(told >= 1, "nobody is told");
+}
+
 /// The PoolService is being deleted; brings it back, and sees that exactly one load balancer and
 /// one EIP were made again.
 async fn made_again_when_gone(world: &World, before: &[String]) {

@@ -158,6 +158,20 @@ async fn the_commands_of_the_guide_work_as_written(world: World) {
     let table = kubectl.run("get ps").await;
     let header: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
     assert_eq!(header, ["NAME", "AGE", "READY"]);
+    let wide = kubectl.run("get ps -o wide").await;
+    let header: Vec<&str> = wide.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(
+        header,
+        [
+            "NAME",
+            "AGE",
+            "READY",
+            "POOL",
+            "CLASS",
+            "LOADBALANCER",
+            "ADDRESS"
+        ]
+    );
     for pool in &POOLS {
         let name = pool_service(pool);
         assert_eq!(row(&table, &name)[2], "False", "{table}");

@@ -58,24 +58,23 @@ fn ledger(world: &World) -> Option<Value> {
     serde_json::from_str(text.as_str()?).ok()
 }
 
-fn reason(world: &World) -> String {
+/// A text of the condition `LoadBalancerReady`.
+fn told(world: &World, text: &str) -> String {
     let ps = pool_service(world);
     let conditions = ps["status"]["conditions"].as_array().cloned().unwrap();
     let found = conditions
         .iter()
         .find(|c| c["type"] == "LoadBalancerReady")
         .unwrap();
-    found["reason"].as_str().unwrap().to_owned()
+    found[text].as_str().unwrap().to_owned()
+}
+
+fn reason(world: &World) -> String {
+    told(world, "reason")
 }
 
 fn message(world: &World) -> String {
-    let ps = pool_service(world);
-    let conditions = ps["status"]["conditions"].as_array().cloned().unwrap();
-    let found = conditions
-        .iter()
-        .find(|c| c["type"] == "LoadBalancerReady")
-        .unwrap();
-    found["message"].as_str().unwrap().to_owned()
+    told(world, "message")
 }
 
 fn mirror(world: &World, key: &str, value: Option<&str>) {

@@ -60,6 +60,7 @@ fn sweep(seed: u64, stride: usize, kinds: fn(Trouble) -> bool) {
     }
 }
 
+// rule_11_3
 #[test]
 fn a_process_may_die_before_and_after_every_call() {
     sweep(1, 1, |trouble| {
@@ -77,6 +78,7 @@ fn the_api_server_may_fail_in_every_way_at_every_call() {
     sweep(3, 3, |trouble| matches!(trouble, Trouble::Cluster(_)));
 }
 
+// rule_11_3, rule_11_4
 /// The leader hangs in the middle of a write to the cloud, another one takes over, and the first one wakes up; or it
 /// dies there.
 #[test]

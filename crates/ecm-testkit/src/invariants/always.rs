@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::load::{Load, Tally};
 use super::wanted::{addresses, nodes_with_ready_pods, port, readiness, wanted};
 use super::{condition, is_terminating, items, label, ledger, name, namespace};
+use crate::transcript::is_read;
 use crate::world::View;
 
 /// What the invariants remember from one look to the next.
@@ -181,7 +182,7 @@ impl Monitor {
             .rev()
             .take_while(|call| call.number > self.judged);
         for call in fresh {
-            if call.action.starts_with("Describe") || call.code.is_some() {
+            if is_read(&call.action) || call.code.is_some() {
                 continue;
             }
             let is_create = matches!(

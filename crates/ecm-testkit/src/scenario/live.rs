@@ -18,6 +18,7 @@ use crate::controllers::{Running, RunningError};
 use crate::invariants::{Expect, Monitor, settled};
 use crate::node::ready;
 use crate::sandbox::{ConnectError, Sandbox};
+use crate::transcript::is_read;
 use crate::world::View;
 
 /// How long things may take to settle with a fast cloud.
@@ -202,7 +203,7 @@ impl Live<'_> {
         let view = self.view().await?;
         let journal = self.sandbox.cloud.journal();
         let calls = journal.calls.iter();
-        let writes = calls.filter(|call| !call.action.starts_with("Describe"));
+        let writes = calls.filter(|call| !is_read(&call.action));
         let objects = view.services.iter().chain(&view.pool_services);
         let versions = objects.map(|object| object["metadata"]["resourceVersion"].clone());
         Ok((writes.count(), versions.collect()))

@@ -26,7 +26,7 @@ use super::process::{ELB_LEASE, LEASES, Process};
 use super::{Config, View};
 use crate::invariants::Monitor;
 use crate::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET};
-use crate::transcript::{Call, Entry, Side, Transcript, What};
+use crate::transcript::{Call, Entry, Side, Transcript, What, is_read};
 use crate::trouble::Trouble;
 
 /// How long a process stands still: longer than a Lease lasts.
@@ -321,7 +321,7 @@ impl Transport for CloudFace {
             wire.note(What::Note(format!("call {number}: {trouble}")));
         }
         let status = reply.response.status();
-        let is_write = !(action.starts_with("Describe") || action == "GetCallerIdentity");
+        let is_write = !is_read(&action);
         if is_write && !wire.is_leader(process) {
             let text = format!(
                 "S3: process {} does not lead and sent {action}",
