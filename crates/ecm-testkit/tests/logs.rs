@@ -1,4 +1,4 @@
-//! What is told to people, to logs and to metrics holds no secret.
+//! What is logged: no secret, and what went wrong with which object.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -6,9 +6,11 @@
 )]
 
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ecm_reconciler::queue::{Next, Rank, WorkQueue, run};
 use ecm_testkit::invariants::Expect;
 use ecm_testkit::sandbox::ACCESS_KEY_SECRET;
 use ecm_testkit::scenario::{guide, settle};
@@ -16,6 +18,8 @@ use ecm_testkit::trouble::Trouble;
 use ecm_testkit::world::{Config, World};
 use serde_json::json;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 
 /// Everything that is logged.
@@ -34,6 +38,17 @@ impl Write for Log {
 }
 
 impl Log {
+    /// Takes what this thread logs, all levels of all libraries, as long as the guard lives.
+    fn capture(&self) -> DefaultGuard {
+        let log = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new("trace"))
+            .with_ansi(false)
+            .with_writer(move || log.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
@@ -51,13 +66,7 @@ fn leak(text: &str) -> Option<&str> {
 #[tokio::test(start_paused = true)]
 async fn rule_10_5_no_secret_is_in_logs_events_conditions_or_ledgers() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("trace"))
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = log.capture();
     let config = Config {
         replicas: 2,
         ..Config::default()
@@ -89,6 +98,52 @@ async fn rule_10_5_no_secret_is_in_logs_events_conditions_or_ledgers() {
     let transcript = world.transcript().to_string();
     assert!(transcript.contains("/events"));
     assert_eq!(leak(&transcript), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_5_a_panic_is_logged_with_its_object_and_the_others_go_on() {
+    let log = Log::default();
+    let _guard = log.capture();
+    let queue = WorkQueue::new(|bound| bound, |_: &String| Rank::default());
+    let stop = CancellationToken::new();
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let sync = {
+        let done = done.clone();
+        move |key: String| {
+            let done = done.clone();
+            async move {
+                let is_first = !was_tried(&done, &key);
+                done.lock().unwrap().push(key.clone());
+                assert!(key == "shop/good" || !is_first, "a bug");
+                Ok::<_, std::fmt::Error>(Next::Wait)
+            }
+        }
+    };
+    let running = tokio::spawn(run(
+        "elb",
+        queue.clone(),
+        NonZeroUsize::MIN,
+        stop.clone(),
+        sync,
+    ));
+    queue.add("shop/bad".to_owned());
+    queue.add("shop/good".to_owned());
+    sleep(Duration::from_secs(1)).await;
+    stop.cancel();
+    running.await.unwrap();
+    let times = |key: &str| done.lock().unwrap().iter().filter(|k| *k == key).count();
+    assert_eq!((times("shop/bad"), times("shop/good")), (2, 1));
+    let text = log.text();
+    let told = text.lines().filter(|line| line.contains("sync panicked"));
+    let told: Vec<&str> = told.collect();
+    assert_eq!(told.len(), 1, "{text}");
+    for part in ["ERROR", "shop/bad", "a bug", "elb"] {
+        assert!(told[0].contains(part), "{part} is not in {told:?}");
+    }
+}
+
+fn was_tried(done: &Mutex<Vec<String>>, key: &String) -> bool {
+    done.lock().unwrap().contains(key)
 }
 
 #[test]
