@@ -275,12 +275,13 @@ impl Cloud {
     pub fn snapshot(&self) -> Snapshot {
         let empty = State::default();
         let state = self.owner_state().unwrap_or(&empty);
+        let boxed = state.load_balancers.values();
         Snapshot {
             regions: self.regions.values().cloned().collect(),
             networks: state.networks.values().cloned().collect(),
             vswitches: state.vswitches.values().cloned().collect(),
             instances: state.instances.values().cloned().collect(),
-            load_balancers: state.load_balancers.values().cloned().collect(),
+            load_balancers: boxed.map(|balancer| (**balancer).clone()).collect(),
             eips: state.eips.values().cloned().collect(),
         }
     }
@@ -305,7 +306,8 @@ impl Cloud {
     /// An ELB of the owner's account.
     #[must_use]
     pub fn load_balancer(&self, id: &str) -> Option<&LoadBalancer> {
-        self.owner_state()?.load_balancers.get(id)
+        let found = self.owner_state()?.load_balancers.get(id);
+        found.map(AsRef::as_ref)
     }
 
     /// An EIP of the owner's account.

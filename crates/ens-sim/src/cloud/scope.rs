@@ -117,6 +117,7 @@ impl Scope<'_> {
         self.state
             .load_balancers
             .get_mut(id)
+            .map(AsMut::as_mut)
             .ok_or_else(|| ApiError::load_balancer_not_found(id))
     }
 

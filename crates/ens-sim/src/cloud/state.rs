@@ -16,7 +16,8 @@ pub(crate) struct State {
     pub(crate) networks: BTreeMap<String, Network>,
     pub(crate) vswitches: BTreeMap<String, VSwitch>,
     pub(crate) instances: BTreeMap<String, Instance>,
-    pub(crate) load_balancers: BTreeMap<String, LoadBalancer>,
+    /// Boxed, since a node of the map with many of them inside would be large to make room for.
+    pub(crate) load_balancers: BTreeMap<String, Box<LoadBalancer>>,
     pub(crate) eips: BTreeMap<String, Eip>,
     /// Private addresses that instances and ELBs have.
     #[serde(skip)]
@@ -44,7 +45,8 @@ impl State {
     pub(crate) fn add_load_balancer(&mut self, balancer: LoadBalancer) {
         self.addresses.insert(balancer.address);
         self.index.add_load_balancer(&balancer);
-        self.load_balancers.insert(balancer.id.clone(), balancer);
+        let id = balancer.id.clone();
+        self.load_balancers.insert(id, Box::new(balancer));
     }
 
     pub(crate) fn take_load_balancer(&mut self, id: &str) -> Option<LoadBalancer> {
@@ -52,7 +54,7 @@ impl State {
         self.addresses.remove(&balancer.address);
         let name = name_key(Paid::LoadBalancer, &balancer.region, &balancer.name);
         remove(&mut self.index.named, &name, id);
-        Some(balancer)
+        Some(*balancer)
     }
 
     /// Gives an ELB, if it is there, another name.

@@ -237,8 +237,8 @@ fn list(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
     let all = &scope.state.load_balancers;
     // Only what may pass is looked at, where the call names it.
     let candidates: Box<dyn Iterator<Item = &LoadBalancer>> = match id {
-        Some(id) => Box::new(all.get(id).into_iter()),
-        None => Box::new(all.values()),
+        Some(id) => Box::new(all.get(id).map(AsRef::as_ref).into_iter()),
+        None => Box::new(all.values().map(AsRef::as_ref)),
     };
     let listed = candidates.filter(|balancer| balancer.listed_from <= scope.now);
     let ghosts = scope

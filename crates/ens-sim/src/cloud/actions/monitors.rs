@@ -97,6 +97,7 @@ fn requests(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
 fn balancer<'s>(scope: &'s Scope<'_>, args: &Args<'_>) -> Result<&'s LoadBalancer, ApiError> {
     let id = args.required("LoadBalancerId")?;
     let found = scope.state.load_balancers.get(id);
+    let found = found.map(AsRef::as_ref);
     found.ok_or_else(|| ApiError::load_balancer_not_found(id))
 }
 
