@@ -9,7 +9,7 @@ use super::faults::{self, Fault};
 use super::message::{Delivery, Method, Request};
 use super::params::Args;
 use super::scope::Scope;
-use super::transitions::Transition;
+use super::transitions::{LateCall, Transition};
 use super::{Cloud, State, actions};
 use crate::time::Timestamp;
 
@@ -61,7 +61,10 @@ impl Cloud {
                 (self.execute(request, request_id, now), Delivery::Now)
             }
             Some(Fault::LateEffect(wait)) => {
-                let late = Transition::LateCall(request.clone(), request_id.to_owned());
+                let late = Transition::LateCall(Box::new(LateCall {
+                    request: request.clone(),
+                    request_id: request_id.to_owned(),
+                }));
                 self.pending.add(now.after(wait), &request.account, late);
                 (Err(faults::lost()), Delivery::Lost)
             }

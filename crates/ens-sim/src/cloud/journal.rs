@@ -1,9 +1,10 @@
 //! A record of money and harm: what was asked, what it cost, and whose things it touched.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::names::Names;
 use crate::time::Timestamp;
 
 /// Calls kept; older ones are dropped, their effects stay recorded.
@@ -94,7 +95,7 @@ pub struct ForeignTouch {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Journal {
     /// The last calls, oldest first.
-    pub calls: Vec<Call>,
+    pub calls: VecDeque<Call>,
     /// Every paid resource that a call made, oldest first.
     pub purchases: Vec<Purchase>,
     /// Double creations.
@@ -103,10 +104,10 @@ pub struct Journal {
     pub foreign_touches: Vec<ForeignTouch>,
     /// Where in `purchases` each one that is not gone is, by its id.
     #[serde(skip)]
-    by_id: BTreeMap<String, usize>,
-    /// Ids of what is not gone, by the name, kind and region it was made with.
+    by_id: HashMap<String, usize>,
+    /// What is not gone, by the name it was made with.
     #[serde(skip)]
-    alive: BTreeMap<NameKey, BTreeSet<String>>,
+    alive: Names,
     calls_seen: u64,
     by_action: BTreeMap<String, u64>,
 }
@@ -145,7 +146,7 @@ impl Journal {
     /// The record without the calls themselves: what a saved cloud keeps.
     pub(crate) fn without_calls(&self) -> Self {
         Self {
-            calls: Vec::new(),
+            calls: VecDeque::new(),
             ..self.clone()
         }
     }
@@ -165,17 +166,21 @@ impl Journal {
 
     pub(crate) fn record(&mut self, call: Call) {
         if self.calls.len() >= CALLS_KEPT {
-            self.calls.drain(..CALLS_KEPT / 2);
+            self.calls.pop_front();
         }
-        self.calls.push(call);
+        self.calls.push_back(call);
     }
 
     pub(crate) fn bought(&mut self, purchase: Purchase) {
         self.by_id.insert(purchase.id.clone(), self.purchases.len());
-        self.alive
-            .entry(made_as(&purchase))
-            .or_default()
-            .insert(purchase.id.clone());
+        let Purchase {
+            kind,
+            id,
+            name,
+            region,
+            ..
+        } = &purchase;
+        self.alive.add(*kind, region, name, id);
         self.purchases.push(purchase);
     }
 
@@ -186,20 +191,16 @@ impl Journal {
         region: &str,
         name: &str,
     ) -> impl Iterator<Item = &String> {
-        let key = name_key(kind, region, name);
-        self.alive.get(&key).into_iter().flatten()
+        self.alive.of(kind, region, name)
     }
 
     pub(crate) fn released(&mut self, id: &str, request_id: &str, at: Timestamp) {
         let found = self.by_id.remove(id);
         if let Some(purchase) = found.and_then(|index| self.purchases.get_mut(index)) {
-            let made_as = made_as(purchase);
-            if let Some(ids) = self.alive.get_mut(&made_as) {
-                ids.remove(id);
-                if ids.is_empty() {
-                    self.alive.remove(&made_as);
-                }
-            }
+            let Purchase {
+                kind, name, region, ..
+            } = &purchase;
+            self.alive.remove(*kind, region, name, id);
             purchase.released_by = Some(request_id.to_owned());
             purchase.released_at = Some(at);
         }
@@ -213,15 +214,4 @@ impl Journal {
             at,
         });
     }
-}
-
-fn made_as(purchase: &Purchase) -> NameKey {
-    name_key(purchase.kind, &purchase.region, &purchase.name)
-}
-
-/// Name, kind and region: the name first, in which two of thousands differ soonest.
-pub(super) type NameKey = (String, Paid, String);
-
-pub(super) fn name_key(kind: Paid, region: &str, name: &str) -> NameKey {
-    (name.to_owned(), kind, region.to_owned())
 }

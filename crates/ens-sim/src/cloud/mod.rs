@@ -45,6 +45,7 @@ mod health;
 mod journal;
 mod limits;
 mod message;
+mod names;
 mod params;
 mod resource;
 mod saved;

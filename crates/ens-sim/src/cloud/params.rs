@@ -79,16 +79,15 @@ const COMMON: &[&str] = &[
 
 /// The parameters of the action itself, without keys, tokens and signature.
 pub(super) fn own(given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    given
-        .iter()
-        .filter(|(name, _)| !COMMON.contains(&name.as_str()))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    let mut own = given.clone();
+    own.retain(|name, _| !COMMON.contains(&name.as_str()));
+    own
 }
 
 /// The parameters of one call, checked against the action's grammar.
 pub(crate) struct Args<'a> {
-    given: BTreeMap<&'a str, &'a str>,
+    /// In the order of their names.
+    given: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Args<'a> {
@@ -99,20 +98,21 @@ impl<'a> Args<'a> {
         given: &'a BTreeMap<String, String>,
         refuse_unknown: bool,
     ) -> Result<Self, ApiError> {
-        let given: BTreeMap<&str, &str> = given
+        let own = given
             .iter()
-            .filter(|(name, value)| !value.is_empty() && !COMMON.contains(&name.as_str()))
             .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
+            .filter(|(name, value)| !value.is_empty() && !COMMON.contains(name));
+        let mut given = Vec::with_capacity(given.len());
+        given.extend(own);
         if refuse_unknown
-            && let Some(name) = given
-                .keys()
-                .find(|name| !params.iter().any(|param| param.covers(name)))
+            && let Some((name, _)) = given
+                .iter()
+                .find(|(name, _)| !params.iter().any(|param| param.covers(name)))
         {
             return Err(ApiError::invalid(name, "this action has no such parameter"));
         }
         for param in params.iter().filter(|param| param.required) {
-            if !given.keys().any(|name| param.covers(name)) {
+            if !given.iter().any(|(name, _)| param.covers(name)) {
                 return Err(ApiError::missing(param.name));
             }
         }
@@ -126,7 +126,8 @@ impl<'a> Args<'a> {
 
     /// The text of a parameter.
     pub(crate) fn text(&self, name: &str) -> Option<&'a str> {
-        self.given.get(name).copied()
+        let at = self.given.binary_search_by_key(&name, |(given, _)| given);
+        Some(self.given.get(at.ok()?)?.1)
     }
 
     /// The text of a parameter that must be there.
@@ -171,8 +172,8 @@ impl<'a> Args<'a> {
         let mut tags = BTreeMap::new();
         let numbers: BTreeSet<usize> = self
             .given
-            .keys()
-            .filter_map(|key| object_number(key, name))
+            .iter()
+            .filter_map(|(key, _)| object_number(key, name))
             .collect();
         for number in numbers {
             let field = |field: &str| self.text(&format!("{name}.{number}.{field}"));

@@ -13,7 +13,7 @@ use super::transitions::Pending;
 use super::{Cloud, Config, State};
 
 /// The form of the text. Another form is refused.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 
 /// Why a saved cloud cannot be restored.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::journal::{NameKey, Paid, name_key};
+use super::journal::Paid;
+use super::names::Names;
 use super::resource::{Binding, Eip, Instance, LoadBalancer, Network, VSwitch};
 use super::tokens::Tokens;
 use crate::time::Timestamp;
@@ -34,8 +35,8 @@ pub(crate) struct State {
 /// here while its resource is out of sight, as a fault can put it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Index {
-    /// By present name, kind and region.
-    named: BTreeMap<NameKey, BTreeSet<String>>,
+    /// By present name.
+    named: Names,
     eip_at: BTreeMap<Ipv4Addr, String>,
     /// EIPs by what they are bound to.
     bound_to: BTreeMap<String, BTreeSet<String>>,
@@ -52,8 +53,8 @@ impl State {
     pub(crate) fn take_load_balancer(&mut self, id: &str) -> Option<LoadBalancer> {
         let balancer = self.load_balancers.remove(id)?;
         self.addresses.remove(&balancer.address);
-        let name = name_key(Paid::LoadBalancer, &balancer.region, &balancer.name);
-        remove(&mut self.index.named, &name, id);
+        let named = &mut self.index.named;
+        named.remove(Paid::LoadBalancer, &balancer.region, &balancer.name, id);
         Some(*balancer)
     }
 
@@ -61,8 +62,9 @@ impl State {
     pub(crate) fn rename_load_balancer(&mut self, id: &str, name: &str) {
         if let Some(balancer) = self.load_balancers.get_mut(id) {
             let old = std::mem::replace(&mut balancer.name, name.to_owned());
-            let key = |name: &str| name_key(Paid::LoadBalancer, &balancer.region, name);
-            self.index.rename(&key(&old), key(name), id);
+            let named = &mut self.index.named;
+            named.remove(Paid::LoadBalancer, &balancer.region, &old, id);
+            named.add(Paid::LoadBalancer, &balancer.region, name, id);
         }
     }
 
@@ -75,8 +77,8 @@ impl State {
         self.bind(id, None);
         let eip = self.eips.remove(id)?;
         self.index.eip_at.remove(&eip.address);
-        let name = name_key(Paid::Eip, &eip.region, &eip.name);
-        remove(&mut self.index.named, &name, id);
+        let named = &mut self.index.named;
+        named.remove(Paid::Eip, &eip.region, &eip.name, id);
         Some(eip)
     }
 
@@ -84,8 +86,9 @@ impl State {
     pub(crate) fn rename_eip(&mut self, id: &str, name: &str) {
         if let Some(eip) = self.eips.get_mut(id) {
             let old = std::mem::replace(&mut eip.name, name.to_owned());
-            let key = |name: &str| name_key(Paid::Eip, &eip.region, name);
-            self.index.rename(&key(&old), key(name), id);
+            let named = &mut self.index.named;
+            named.remove(Paid::Eip, &eip.region, &old, id);
+            named.add(Paid::Eip, &eip.region, name, id);
         }
     }
 
@@ -108,8 +111,7 @@ impl State {
         region: &str,
         name: &str,
     ) -> impl Iterator<Item = &String> {
-        let key = name_key(kind, region, name);
-        self.index.named.get(&key).into_iter().flatten()
+        self.index.named.of(kind, region, name)
     }
 
     /// The EIP that has an address.
@@ -155,13 +157,11 @@ impl Index {
         let LoadBalancer {
             id, region, name, ..
         } = balancer;
-        let key = name_key(Paid::LoadBalancer, region, name);
-        self.named.entry(key).or_default().insert(id.clone());
+        self.named.add(Paid::LoadBalancer, region, name, id);
     }
 
     fn add_eip(&mut self, eip: &Eip) {
-        let key = name_key(Paid::Eip, &eip.region, &eip.name);
-        self.named.entry(key).or_default().insert(eip.id.clone());
+        self.named.add(Paid::Eip, &eip.region, &eip.name, &eip.id);
         self.eip_at.insert(eip.address, eip.id.clone());
         self.bind(eip);
     }
@@ -171,11 +171,6 @@ impl Index {
             let bound = self.bound_to.entry(binding.instance_id.clone());
             bound.or_default().insert(eip.id.clone());
         }
-    }
-
-    fn rename(&mut self, old: &NameKey, new: NameKey, id: &str) {
-        remove(&mut self.named, old, id);
-        self.named.entry(new).or_default().insert(id.to_owned());
     }
 }
 

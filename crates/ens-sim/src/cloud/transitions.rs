@@ -23,7 +23,14 @@ pub(crate) enum Transition {
     EipUnbound(String),
     EipGone(String, String),
     /// A call whose effect comes long after its caller gave up.
-    LateCall(Request, String),
+    LateCall(Box<LateCall>),
+}
+
+/// A call on its way. Boxed in [`Transition`], whose others are small.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LateCall {
+    pub(crate) request: Request,
+    pub(crate) request_id: String,
 }
 
 /// Transitions in the order in which they are due.
@@ -118,8 +125,8 @@ impl Cloud {
             Transition::LoadBalancerGone(id, request_id) | Transition::EipGone(id, request_id) => {
                 self.remove(account, &id, &request_id, at);
             }
-            Transition::LateCall(request, request_id) => {
-                let _unheard = self.execute(&request, &request_id, at);
+            Transition::LateCall(late) => {
+                let _unheard = self.execute(&late.request, &late.request_id, at);
             }
         }
     }

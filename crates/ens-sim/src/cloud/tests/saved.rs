@@ -104,6 +104,6 @@ fn what_is_no_saved_cloud_is_refused() {
         .cloud
         .save()
         .unwrap()
-        .replacen(r#""form":2"#, r#""form":1"#, 1);
+        .replacen(r#""form":3"#, r#""form":1"#, 1);
     assert!(matches!(restore(&other), RestoreError::Form(1)));
 }
