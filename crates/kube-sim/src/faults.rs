@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch as latest;
-
+use crate::counter::{Changes, Counter};
 use crate::status::Status;
 
 /// What goes wrong with one call.
@@ -42,10 +41,10 @@ impl Fault {
 pub struct ConnectionReset;
 
 /// The faults of a cluster. Clones share one state.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Faults {
     plan: Arc<Mutex<Plan>>,
-    cuts: latest::Sender<u64>,
+    cuts: Counter,
 }
 
 #[derive(Default)]
@@ -56,15 +55,6 @@ struct Plan {
 
 /// Verb, resource, nth.
 type Call = (String, String, u64);
-
-impl Default for Faults {
-    fn default() -> Self {
-        Self {
-            plan: Arc::default(),
-            cuts: latest::channel(0).0,
-        }
-    }
-}
 
 impl Faults {
     /// Plans a fault for the `nth` call (from 1, since the start or the last [`Faults::clear`]) of `verb` (`get`,
@@ -94,7 +84,7 @@ impl Faults {
     /// Ends every watch that is open now, as a restarting API server does. Together with
     /// [`ApiServer::compact`](crate::ApiServer::compact), those that resume are told 410 Expired.
     pub fn cut_watches(&self) {
-        self.cuts.send_modify(|n| *n += 1);
+        self.cuts.grow();
     }
 
     /// Counts a call and says what goes wrong with it.
@@ -110,8 +100,8 @@ impl Faults {
     }
 
     /// Changes with each cut.
-    pub(crate) fn cuts(&self) -> latest::Receiver<u64> {
-        self.cuts.subscribe()
+    pub(crate) fn cuts(&self) -> Changes {
+        self.cuts.changes()
     }
 
     fn lock(&self) -> MutexGuard<'_, Plan> {

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::counter::Changes;
 use crate::object::{self, items};
 use crate::server::ApiServer;
 
@@ -50,7 +51,7 @@ pub trait ClusterObjects: Send + Sync {
     fn all(&self, group: &str, plural: &str) -> Vec<Arc<Value>>;
 
     /// A number that grows with every change.
-    fn changes(&self) -> latest::Receiver<u64>;
+    fn changes(&self) -> Changes;
 }
 
 impl ClusterObjects for ApiServer {
@@ -58,7 +59,7 @@ impl ClusterObjects for ApiServer {
         self.stored(group, plural)
     }
 
-    fn changes(&self) -> latest::Receiver<u64> {
+    fn changes(&self) -> Changes {
         ApiServer::changes(self)
     }
 }
@@ -140,7 +141,7 @@ impl NodePorts {
 
     /// Waits until the listeners are in step with everything that is in the cluster now.
     pub async fn caught_up(&self) {
-        let now = *self.shared.objects.changes().borrow();
+        let now = self.shared.objects.changes().see();
         let mut handled = self.shared.handled.subscribe();
         // An error means that the node ports have been closed: there is nothing to wait for.
         drop(handled.wait_for(|revision| *revision >= now).await);
@@ -150,7 +151,7 @@ impl NodePorts {
         let mut changes = self.shared.objects.changes();
         let mut open: BTreeMap<Route, (CancellationToken, JoinHandle<()>)> = BTreeMap::new();
         loop {
-            let revision = *changes.borrow_and_update();
+            let revision = changes.see();
             let wanted = self.wanted();
             let gone: Vec<Route> = open
                 .keys()
@@ -182,7 +183,7 @@ impl NodePorts {
             self.shared.handled.send_replace(revision);
             tokio::select! {
                 () = stop.cancelled() => return,
-                woken = changes.changed() => if woken.is_err() { return },
+                () = changes.changed() => {}
             }
         }
     }

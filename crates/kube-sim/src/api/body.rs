@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures::Stream;
 use http_body::Frame;
-use tokio::sync::watch as latest;
 
 use super::Shaper;
+use crate::counter::Changes;
 use crate::server::Watch;
 
 /// The body of a response.
@@ -26,15 +26,14 @@ impl ResponseBody {
     }
 
     /// One line of JSON for each event, until the watch ends or `cuts` changes.
-    pub(super) fn watch(watch: Watch, shaper: Shaper, mut cuts: latest::Receiver<u64>) -> Self {
-        cuts.mark_unchanged();
+    pub(super) fn watch(watch: Watch, shaper: Shaper, mut cuts: Changes) -> Self {
+        cuts.see();
         let lines = futures::stream::unfold(
             (watch, shaper, cuts),
             |(mut watch, mut shaper, mut cuts)| async move {
                 let event = tokio::select! {
                     biased;
-                    // An error means that nobody is left to cut.
-                    Ok(()) = cuts.changed() => return None,
+                    () = cuts.changed() => return None,
                     event = watch.next() => event?,
                 };
                 let line = format!("{}\n", shaper.shape(watch.target(), event));

@@ -16,9 +16,9 @@ use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT, WARNING};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Value, json};
-use tokio::sync::watch as latest;
 
 use crate::access::{Access, Attributes, User};
+use crate::counter::Changes;
 use crate::faults::{ConnectionReset, Fault, Faults};
 use crate::resource::Registry;
 use crate::server::{
@@ -158,7 +158,7 @@ struct Call<'a> {
     headers: &'a HeaderMap,
     query: &'a Query,
     body: Bytes,
-    cuts: latest::Receiver<u64>,
+    cuts: Changes,
     /// The revision that reads show, where that is not the newest.
     read_at: Option<u64>,
 }

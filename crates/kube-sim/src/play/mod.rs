@@ -67,11 +67,12 @@ pub(crate) async fn run(api: ApiServer, stop: CancellationToken) {
     let mut changes = api.changes();
     let mut beat = tokio::time::interval(HEARTBEAT);
     loop {
-        changes.mark_unchanged();
+        changes.see();
         settle(&api);
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
-            woken = changes.changed() => if woken.is_err() { return },
+            () = changes.changed() => {}
             _ = beat.tick() => heartbeat(&api),
         }
     }

@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::watch as latest;
 
 use crate::access::Tokens;
 use crate::admission::{self, Allocated};
 use crate::clock::Clock;
+use crate::counter::{Changes, Counter};
 use crate::crd;
 use crate::object;
 use crate::resource::{Registry, Resource, StorageKey};
@@ -45,7 +45,7 @@ struct Shared {
     state: Mutex<State>,
     clock: Clock,
     /// The newest revision; watches wait on it.
-    revision: latest::Sender<u64>,
+    revision: Counter,
 }
 
 /// A collection: a resource, in one namespace or in all.
@@ -112,7 +112,7 @@ impl ApiServer {
             shared: Arc::new(Shared {
                 state: Mutex::new(state),
                 clock,
-                revision: latest::channel(1).0,
+                revision: Counter::default(),
             }),
         };
         for object in admission::bootstrap_objects() {
@@ -179,8 +179,8 @@ impl ApiServer {
     }
 
     /// The newest revision as it grows: to wait for changes of any kind.
-    pub fn changes(&self) -> latest::Receiver<u64> {
-        self.shared.revision.subscribe()
+    pub fn changes(&self) -> Changes {
+        self.shared.revision.changes()
     }
 
     pub(crate) fn registry(&self) -> Arc<Registry> {
@@ -213,11 +213,7 @@ impl ApiServer {
         let result = body(&mut state, now);
         let revision = state.revision;
         drop(state);
-        self.shared.revision.send_if_modified(|seen| {
-            let newer = *seen != revision;
-            *seen = revision;
-            newer
-        });
+        self.shared.revision.reach(revision);
         result
     }
 }

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::watch as latest;
 use tokio::time::Instant;
 
 use super::read::{Selection, options_fault, parse_revision};
 use super::{ApiServer, ListOptions, LogEntry, Target};
+use crate::counter::Changes;
 use crate::object;
 use crate::status::{FieldError, Status};
 use crate::versions;
@@ -55,7 +55,7 @@ pub struct Watch {
     /// Everything up to this revision has been told.
     cursor: u64,
     pending: VecDeque<WatchEvent>,
-    changes: latest::Receiver<u64>,
+    changes: Changes,
     bookmarks: bool,
     next_bookmark: Instant,
     deadline: Option<Instant>,
@@ -82,7 +82,7 @@ impl ApiServer {
             )));
         }
         let asked = parse_revision(&options.resource_version)?.unwrap_or(0);
-        let changes = self.shared.revision.subscribe();
+        let changes = self.shared.revision.changes();
         let (cursor, pending) = if asked == 0 || options.send_initial_events {
             let revision = self.revision();
             if asked > revision {
@@ -177,7 +177,7 @@ impl Watch {
             if self.ended {
                 return None;
             }
-            self.changes.mark_unchanged();
+            self.changes.see();
             self.read_log();
             if !self.pending.is_empty() || self.ended {
                 continue;
@@ -195,7 +195,7 @@ impl Watch {
             };
             tokio::select! {
                 biased;
-                changed = self.changes.changed() => self.ended = changed.is_err(),
+                () = self.changes.changed() => {}
                 () = timer => self.on_timer(),
             }
         }
