@@ -366,6 +366,7 @@ async fn may_begin(
         is_synced
     };
     tokio::select! {
+        biased;
         () = stop.cancelled() => false,
         may = both => may,
     }
@@ -378,6 +379,7 @@ async fn until_lost(
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
     let half = tokio::select! {
+        biased;
         () = stop.cancelled() => return Ok(()),
         () = lost(fan_out) => "fan-out",
         () = lost(elb) => "elb",

@@ -156,6 +156,7 @@ async fn changed_within(term: &mut watch::Receiver<Option<Term>>, time: Option<D
         None => term.changed().await.is_ok(),
         Some(time) => {
             tokio::select! {
+                biased;
                 Ok(()) = term.changed() => {}
                 () = tokio::time::sleep(time) => {}
             }

@@ -222,6 +222,7 @@ impl<K: Ord + Clone> WorkQueue<K> {
             };
             match wake_at {
                 Some(at) => tokio::select! {
+                    biased;
                     () = changed => {}
                     () = tokio::time::sleep_until(at) => {}
                 },

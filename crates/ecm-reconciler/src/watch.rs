@@ -65,6 +65,7 @@ pub async fn run(
         )
     };
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         _ = all => {}
     }

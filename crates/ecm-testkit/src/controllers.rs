@@ -99,12 +99,6 @@ impl Sandbox {
 }
 
 impl Running {
-    /// Ends the controllers at once, in the middle of whatever they do.
-    #[cfg(feature = "harness")]
-    pub(crate) fn kill(self) {
-        self.task.abort();
-    }
-
     /// Stops the controllers and waits for what they are doing.
     ///
     /// # Errors

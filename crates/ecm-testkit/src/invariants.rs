@@ -31,8 +31,10 @@ pub use wanted::{Port, Wanted, wanted};
 
 use serde_json::Value;
 
+use crate::world::View;
+
 /// `metadata.name`.
-fn name(object: &Value) -> &str {
+pub(crate) fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap_or_default()
 }
 
@@ -40,11 +42,11 @@ fn namespace(object: &Value) -> &str {
     object["metadata"]["namespace"].as_str().unwrap_or_default()
 }
 
-fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+pub(crate) fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object["metadata"]["annotations"][key].as_str()
 }
 
-fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+pub(crate) fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object["metadata"]["labels"][key].as_str()
 }
 
@@ -56,13 +58,18 @@ fn items(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
 }
 
-fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+pub(crate) fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
     items(&object["status"]["conditions"]).find(|condition| condition["type"] == kind)
 }
 
 /// The ledger of a PoolService as JSON; null where there is none that can be read.
-fn ledger(pool_service: &Value) -> Value {
+pub(crate) fn ledger(pool_service: &Value) -> Value {
     annotation(pool_service, poolservice_api::keys::LEDGER)
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default()
+}
+
+/// A PoolService by its name.
+pub(crate) fn pool_service<'a>(view: &'a View, wanted: &str) -> Option<&'a Value> {
+    view.pool_services.iter().find(|ps| name(ps) == wanted)
 }

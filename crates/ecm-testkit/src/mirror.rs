@@ -7,9 +7,8 @@ use futures::StreamExt as _;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
-use kube_sim::ClusterObjects;
+use kube_sim::{Changes, ClusterObjects, Counter};
 use serde_json::Value;
-use tokio::sync::watch as latest;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -31,7 +30,7 @@ type Store = BTreeMap<&'static str, Objects>;
 #[derive(Clone)]
 pub(crate) struct Mirror {
     store: Arc<Mutex<Store>>,
-    changes: latest::Sender<u64>,
+    changes: Counter,
 }
 
 impl Mirror {
@@ -39,7 +38,7 @@ impl Mirror {
     pub(crate) fn start(client: &Client, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
         let mirror = Self {
             store: Arc::default(),
-            changes: latest::channel(0).0,
+            changes: Counter::default(),
         };
         for (group, version, kind, plural) in KINDS {
             let gvk = GroupVersionKind::gvk(group, version, kind);
@@ -79,7 +78,7 @@ impl Mirror {
                 kept.remove(&key(&object));
             }
         }
-        self.changes.send_modify(|revision| *revision += 1);
+        self.changes.grow();
     }
 }
 
@@ -105,7 +104,7 @@ impl ClusterObjects for Mirror {
             .collect()
     }
 
-    fn changes(&self) -> latest::Receiver<u64> {
-        self.changes.subscribe()
+    fn changes(&self) -> Changes {
+        self.changes.changes()
     }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn run(client: Client, mirror: Mirror, stop: CancellationToken)
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        changes.mark_unchanged();
+        changes.see();
         let nodes = mirror.all("", "nodes");
         for pod in mirror.all("", "pods") {
             let node = nodes
@@ -41,7 +41,7 @@ pub(crate) async fn run(client: Client, mirror: Mirror, stop: CancellationToken)
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            woken = changes.changed() => if woken.is_err() { return },
+            () = changes.changed() => {}
             _ = heartbeat.tick() => for node in &nodes {
                 if let Err(error) = report_node(&client, node).await {
                     tracing::debug!(%error, "a node changed meanwhile");

@@ -3,22 +3,56 @@
 use std::fmt;
 use std::time::Duration;
 
-use ens_sim::Timestamp;
-use ens_sim::cloud::{Cloud, InstanceStatus, Protocol};
+use ens_sim::cloud::{Cloud, Protocol};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::time::sleep;
 
+use self::console::act_on;
+use self::fact::Purchases;
 use crate::invariants::{Expect, drift_calls, settled};
-use crate::node::instance_of;
 use crate::transcript::Transcript;
 use crate::trouble::{CloudTrouble, Trouble};
-use crate::world::{Config, World, WorldError};
+use crate::world::{Config, View, World, WorldError};
 
+mod console;
+mod deletion;
+mod endpoints;
+mod fact;
 pub mod guide;
+mod leader;
 mod live;
+mod losses;
+mod parts;
+mod pools;
+mod ports;
+mod settings;
+mod users;
 
+pub use console::Console;
+pub use fact::{Elb, Fact};
 pub use live::LiveError;
+
+/// Every scenario that both kinds of worlds play, by what it is about. Those of one group leave a cluster as they found
+/// it.
+pub fn groups() -> [(&'static str, Vec<Scenario>); 9] {
+    [
+        ("guide", guide::all()),
+        ("ports", ports::all()),
+        ("pools", pools::all()),
+        ("endpoints", endpoints::all()),
+        ("settings", settings::all()),
+        ("users", users::all()),
+        ("losses", losses::all()),
+        ("deletion", deletion::all()),
+        ("leader", leader::all()),
+    ]
+}
+
+/// Every scenario of [`groups`].
+pub fn all() -> Vec<Scenario> {
+    groups().into_iter().flat_map(|(_, all)| all).collect()
+}
 
 /// How long things may take to settle. An ambiguous create alone may take 15 minutes
 /// (behaviour 5.5), and a refusal is looked at again after five (behaviour 11.1).
@@ -73,23 +107,18 @@ pub enum Step {
     Pass(Duration),
     /// Everything comes to be as it should.
     Settle(Expect),
+    /// Something comes to be so.
+    Until(Fact),
+    /// Something is so already.
+    Is(Fact),
     /// Nothing is written for a while.
     Quiet,
     /// From here on a port has to serve without a break.
     KeepServing(Protocol, u16),
     /// A port may stop serving.
     Release(Protocol, u16),
-}
-
-/// What a person does in the cloud's console.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Console {
-    /// Takes away the load balancer of a PoolService.
-    RemoveLoadBalancer(String),
-    /// Takes away the EIP of a PoolService.
-    RemoveEip(String),
-    /// Stops or starts the instance of a node.
-    SetInstance(String, bool),
+    /// A person lets the controllers have a listener on a load balancer of theirs.
+    GiveUp(String, Protocol, u16),
 }
 
 /// What came of a run.
@@ -169,12 +198,17 @@ async fn take(world: &World, step: &Step) -> Result<bool, WorldError> {
         Step::StandStill(time) => world.stand_still(*time),
         Step::Pass(time) => sleep(*time).await,
         Step::Settle(expect) => return Ok(settle(world, *expect).await),
+        Step::Until(fact) => return Ok(until(world, fact, PATIENCE).await),
+        Step::Is(fact) => return Ok(until(world, fact, Duration::ZERO).await),
         Step::Quiet => return Ok(quiet(world).await),
         Step::KeepServing(protocol, port) => {
             world.watch_for(|monitor| monitor.keep_serving(*protocol, *port));
         }
         Step::Release(protocol, port) => {
             world.watch_for(|monitor| monitor.release(*protocol, *port));
+        }
+        Step::GiveUp(load_balancer, protocol, port) => {
+            world.watch_for(|monitor| monitor.give_up(load_balancer, *protocol, *port));
         }
     }
     Ok(true)
@@ -190,63 +224,52 @@ fn namespace_of(kind: &str) -> &'static str {
 fn console(world: &World, act: &Console) {
     let view = world.view();
     let now = world.clock().cloud();
-    world.cloud(|cloud| act_on(cloud, &view.pool_services, act, now));
+    world.cloud(|cloud| act_on(cloud, &view, act, now));
+    let (view, calls) = (world.view(), world.cloud(|cloud| cloud.journal().total()));
+    world.watch_for(|monitor| act.tell(monitor, &view, calls));
 }
 
-/// Does in the cloud what a person does in its console.
-fn act_on(cloud: &mut Cloud, pool_services: &[Value], act: &Console, now: Timestamp) {
-    let id_of = |name: &str, record: &str| {
-        let ps = pool_services
-            .iter()
-            .find(|ps| ps["metadata"]["name"] == name)?;
-        let ledger = ps["metadata"]["annotations"][poolservice_api::keys::LEDGER].as_str()?;
-        let ledger: Value = serde_json::from_str(ledger).ok()?;
-        Some(ledger[record]["id"].as_str()?.to_owned())
+/// Waits until a fact is so, and no longer than `patience`; says whether it came to be. What is instead then stands in
+/// the transcript.
+async fn until(world: &World, fact: &Fact, patience: Duration) -> bool {
+    let missing = |view: &View, cloud: &Cloud| {
+        let missing = fact.missing(view, Purchases::of(cloud.journal()));
+        missing.into_iter().collect()
     };
-    match act {
-        Console::RemoveLoadBalancer(ps) => {
-            if let Some(id) = id_of(ps, "loadBalancer") {
-                cloud.vanish(&id, now);
-            }
-        }
-        Console::RemoveEip(ps) => {
-            if let Some(id) = id_of(ps, "eip") {
-                cloud.vanish(&id, now);
-            }
-        }
-        Console::SetInstance(node, runs) => {
-            let status = if *runs {
-                InstanceStatus::Running
-            } else {
-                InstanceStatus::Stopped
-            };
-            cloud.set_instance_status(&instance_of(node), status);
-        }
-    }
+    comes_true(world, patience, missing).await
 }
 
 /// Waits until everything is as it should be, at most 45 minutes; says whether it came to be. What
 /// does not hold then stands in the transcript.
 pub async fn settle(world: &World, expect: Expect) -> bool {
+    comes_true(world, PATIENCE, |view, cloud| settled(view, cloud, expect)).await
+}
+
+/// Waits until nothing is wrong, and looks only where something has changed.
+async fn comes_true(
+    world: &World,
+    patience: Duration,
+    wrong: impl Fn(&View, &Cloud) -> Vec<String>,
+) -> bool {
     let begun = world.clock().elapsed();
     let mut seen = None;
-    let mut wrong = Vec::new();
+    let mut found = Vec::new();
     loop {
         let stamp = world.stamp();
         if seen != Some(stamp) {
             seen = Some(stamp);
             let view = world.view();
-            wrong = world.cloud(|cloud| settled(&view, cloud, expect));
-            if wrong.is_empty() {
+            found = world.cloud(|cloud| wrong(&view, cloud));
+            if found.is_empty() {
                 return true;
             }
         }
-        if world.clock().elapsed().saturating_sub(begun) > PATIENCE {
+        if world.clock().elapsed().saturating_sub(begun) >= patience {
             break;
         }
         sleep(Duration::from_secs(1)).await;
     }
-    for text in wrong {
+    for text in found {
         world.violation(text);
     }
     false
@@ -319,11 +342,16 @@ impl fmt::Display for Step {
             Self::StandStill(time) => write!(f, "the leader stands still for {} s", time.as_secs()),
             Self::Pass(time) => write!(f, "{} s pass", time.as_secs()),
             Self::Settle(expect) => write!(f, "settle: {expect:?}"),
+            Self::Until(fact) => write!(f, "until {fact:?}"),
+            Self::Is(fact) => write!(f, "is {fact:?}"),
             Self::Quiet => f.write_str("quiet"),
             Self::KeepServing(protocol, port) => {
                 write!(f, "{port}/{protocol} has to go on serving")
             }
             Self::Release(protocol, port) => write!(f, "{port}/{protocol} may stop serving"),
+            Self::GiveUp(id, protocol, port) => {
+                write!(f, "the controllers may have {port}/{protocol} of {id}")
+            }
         }
     }
 }

@@ -12,9 +12,10 @@ mod wire;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ens_sim::Timestamp;
 use ens_sim::cloud::{
-    Cloud, Fault, FaultPlan, FaultRule, Latency, Method, Protocol, RateLimits, Request, Switches,
-    When,
+    Cloud, Fault, FaultPlan, FaultRule, Latency, Method, Protocol, RateLimits, Request, Response,
+    Switches, When,
 };
 use ens_sim::wire::Gateway;
 use kube_sim::{Cluster, Status};
@@ -250,24 +251,8 @@ impl World {
     /// # Errors
     /// As the cloud refuses.
     pub fn call_cloud(&self, action: &str, params: &[(&str, &str)]) -> Result<Value, WorldError> {
-        // The only one of a person's calls here that takes no POST.
-        let method = match action {
-            "DescribeLoadBalancers" => Method::Get,
-            _ => Method::Post,
-        };
         let now = self.clock().cloud();
-        let response = self.cloud(|cloud| {
-            let request = Request {
-                account: cloud.config().account.clone(),
-                method,
-                action: action.to_owned(),
-                params: params
-                    .iter()
-                    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                    .collect(),
-            };
-            cloud.handle(&request, now).response
-        });
+        let response = self.cloud(|cloud| persons_call(cloud, action, params, now));
         if response.status == 200 {
             return Ok(response.body);
         }
@@ -552,6 +537,30 @@ fn furnish(cluster: &Cluster, topology: &Topology) -> Result<(), WorldError> {
         .objects()
         .into_iter()
         .try_for_each(|object| apply(cluster, object))
+}
+
+/// A call of the cloud by a person of its account, who meets no delay and no trouble.
+pub(crate) fn persons_call(
+    cloud: &mut Cloud,
+    action: &str,
+    params: &[(&str, &str)],
+    now: Timestamp,
+) -> Response {
+    // The only one of a person's calls here that takes no POST.
+    let method = match action {
+        "DescribeLoadBalancers" => Method::Get,
+        _ => Method::Post,
+    };
+    let params = params.iter();
+    let request = Request {
+        account: cloud.config().account.clone(),
+        method,
+        action: action.to_owned(),
+        params: params
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+    };
+    cloud.handle(&request, now).response
 }
 
 fn apply(cluster: &Cluster, object: Value) -> Result<(), WorldError> {

@@ -6,68 +6,83 @@
     reason = "tests fail by panicking"
 )]
 
-#[allow(dead_code, reason = "not every test uses all of it")]
+#[allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "not every test uses all of it"
+)]
 mod common;
 
-use std::time::Duration;
-
-use common::{World, on_both_clusters};
-use ecm_testkit::invariants::Expect;
-use ecm_testkit::scenario::{Scenario, Step, guide};
+use common::World;
+use ecm_testkit::scenario::{self, Step, guide};
 use ens_sim::cloud::Protocol;
-use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
-on_both_clusters!(
-    every_scenario_comes_out_and_nothing_is_hurt_on_the_way,
-    controllers_that_die_leave_nothing_half_done,
-);
+/// Groups that are played one after the other in one cluster; the lanes go side by side. A scenario waits most of its
+/// time, and each lane takes a minute and a half.
+const LANES: [&[&str]; 4] = [
+    &["guide", "endpoints"],
+    &["losses", "ports", "settings"],
+    &["deletion", "pools"],
+    &["users", "leader"],
+];
 
-/// One after the other in one cluster: each leaves it as it was.
-async fn every_scenario_comes_out_and_nothing_is_hurt_on_the_way(world: World) {
-    for scenario in guide::all() {
-        let violations = scenario.play_in(&world.sandbox).await.unwrap();
-        assert_eq!(violations, Vec::<String>::new(), "{}", scenario.name);
-        assert_eq!(
-            world.managed(),
-            Vec::<String>::new(),
-            "left by {}",
-            scenario.name
-        );
+#[tokio::test(flavor = "multi_thread")]
+async fn every_scenario_comes_out_and_nothing_is_hurt_on_the_way_on_kube_sim() {
+    let mut lanes = JoinSet::new();
+    for lane in LANES {
+        lanes.spawn(async move { play(World::simulated().await, lane).await });
     }
-    world.sandbox.shutdown().await;
+    lanes.join_all().await;
 }
 
-/// They die in the middle of whatever they do: making, changing, releasing.
-async fn controllers_that_die_leave_nothing_half_done(world: World) {
-    let service = |ports: &[(u16, u16)]| Step::Apply(guide::service(json!({}), ports));
-    let scenario = Scenario {
-        steps: vec![
-            Step::Apply(guide::daemon_set()),
-            service(&[(80, 80)]),
-            Step::Pass(Duration::from_millis(700)),
-            Step::Kill,
-            Step::Settle(Expect::Serving),
-            Step::KeepServing(Protocol::Tcp, 80),
-            service(&[(80, 80), (443, 80)]),
-            Step::Kill,
-            Step::Settle(Expect::Serving),
-            Step::Restart,
-            Step::Quiet,
-            Step::Release(Protocol::Tcp, 80),
-            Step::Delete {
-                api_version: "v1",
-                kind: "Service",
-                name: "cube-svc".to_owned(),
-            },
-            Step::Pass(Duration::from_millis(300)),
-            Step::Kill,
-            Step::Settle(Expect::Serving),
-        ],
-        ..guide::auto_managed()
-    };
-    let violations = scenario.play_in(&world.sandbox).await.unwrap();
-    assert_eq!(violations, Vec::<String>::new());
-    assert_eq!(world.managed(), Vec::<String>::new());
+#[tokio::test(flavor = "multi_thread")]
+async fn every_scenario_comes_out_and_nothing_is_hurt_on_the_way_on_a_real_control_plane() {
+    let mut lanes = JoinSet::new();
+    for lane in LANES {
+        lanes.spawn(async move {
+            if let Some(world) = World::real().await {
+                play(world, lane).await;
+            }
+        });
+    }
+    lanes.join_all().await;
+}
+
+#[test]
+fn every_group_is_in_a_lane() {
+    let mut groups: Vec<&str> = scenario::groups().map(|(name, _)| name).to_vec();
+    let mut lanes = LANES.concat();
+    groups.sort_unstable();
+    lanes.sort_unstable();
+    assert_eq!(lanes, groups);
+}
+
+#[test]
+fn every_scenario_is_described() {
+    let described = include_str!("../../../docs/scenarios.md");
+    for scenario in scenario::all() {
+        let row = format!("\n| `{}` |", scenario.name);
+        assert!(described.contains(&row), "{row}");
+    }
+}
+
+/// Each scenario leaves the cluster as it was.
+async fn play(world: World, lane: &[&str]) {
+    let groups = scenario::groups();
+    for group in lane {
+        let (_, scenarios) = groups.iter().find(|(name, _)| name == group).unwrap();
+        for scenario in scenarios {
+            let begun = Instant::now();
+            let violations = scenario.play_in(&world.sandbox).await.unwrap();
+            println!("{group}, {}: {:.1?}", scenario.name, begun.elapsed());
+            let left = world.managed();
+            assert_eq!(violations, Vec::<String>::new(), "{}", scenario.name);
+            assert_eq!(left, Vec::<String>::new(), "left by {}", scenario.name);
+        }
+    }
     world.sandbox.shutdown().await;
 }
 

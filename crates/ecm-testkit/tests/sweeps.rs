@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use ecm_testkit::scenario::guide;
+use ecm_testkit::scenario::{self, Scenario, Step, guide};
 use ecm_testkit::sweep::{self, Case};
 use ecm_testkit::transcript::Side;
 use ecm_testkit::trouble::{CloudTrouble, Trouble};
@@ -20,7 +20,7 @@ fn replay() {
         return;
     };
     let case = Case::parse(&text).unwrap();
-    let mut all = guide::all().into_iter().chain([guide::replicated()]);
+    let mut all = scenario::all().into_iter().chain([guide::replicated()]);
     let scenario = all.find(|s| s.name == case.scenario);
     let scenario = scenario.unwrap_or_else(|| panic!("there is no scenario {}", case.scenario));
     let run = sweep::play(&scenario, case.seed, &case.troubles).unwrap();
@@ -31,7 +31,7 @@ fn replay() {
 
 #[test]
 fn the_same_seed_gives_the_same_transcript() {
-    for scenario in guide::all() {
+    for scenario in scenario::all().into_iter().chain([guide::replicated()]) {
         let one = sweep::play(&scenario, 1, &[]).unwrap();
         let other = sweep::play(&scenario, 1, &[]).unwrap();
         assert_eq!(one.violations(), Vec::<String>::new(), "{}", one.transcript);
@@ -39,15 +39,15 @@ fn the_same_seed_gives_the_same_transcript() {
     }
 }
 
-/// Plays `kinds` at every `stride`th place of the guide's scenarios: all of them with
+/// Plays `kinds` at every `stride`th place of the scenarios: all of them with
 /// `ECM_SWEEP=full`, a tenth of them in a build that is not optimised.
-fn sweep(seed: u64, stride: usize, kinds: fn(Trouble) -> bool) {
+fn sweep(scenarios: Vec<Scenario>, seed: u64, stride: usize, kinds: fn(Trouble) -> bool) {
     let stride = match std::env::var("ECM_SWEEP").as_deref() {
         Ok("full") => 1,
         _ if cfg!(debug_assertions) => stride * 10 + 1,
         _ => stride,
     };
-    for scenario in guide::all() {
+    for scenario in scenarios {
         let all = sweep::cases(&scenario, seed, kinds).unwrap();
         let cases: Vec<Case> = all.into_iter().step_by(stride).collect();
         let failures = sweep::run(&scenario, &cases);
@@ -63,19 +63,34 @@ fn sweep(seed: u64, stride: usize, kinds: fn(Trouble) -> bool) {
 // rule_11_3
 #[test]
 fn a_process_may_die_before_and_after_every_call() {
-    sweep(1, 1, |trouble| {
+    sweep(guide::all(), 1, 1, |trouble| {
         matches!(trouble, Trouble::KillBefore | Trouble::KillAfter)
     });
 }
 
 #[test]
 fn the_cloud_may_fail_in_every_way_at_every_call() {
-    sweep(2, 7, |trouble| matches!(trouble, Trouble::Cloud(_)));
+    sweep(guide::all(), 2, 7, |trouble| {
+        matches!(trouble, Trouble::Cloud(_))
+    });
 }
 
 #[test]
 fn the_api_server_may_fail_in_every_way_at_every_call() {
-    sweep(3, 3, |trouble| matches!(trouble, Trouble::Cluster(_)));
+    sweep(guide::all(), 3, 3, |trouble| {
+        matches!(trouble, Trouble::Cluster(_))
+    });
+}
+
+/// The guide's scenarios have sweeps of their own.
+#[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "minutes in a build that is not optimised; .ci/run has one that is"
+)]
+fn something_may_go_wrong_at_any_call_of_any_scenario() {
+    let others = scenario::all().split_off(guide::all().len());
+    sweep(others, 7, 809, |_| true);
 }
 
 // rule_11_3, rule_11_4
@@ -154,4 +169,17 @@ fn rule_4_4_an_eip_that_one_list_does_not_show_stays_published() {
         "{}",
         sweep::report(&failures, cases.len())
     );
+}
+
+#[test]
+fn every_scenario_comes_out_and_comes_to_rest() {
+    let mut failures = Vec::new();
+    for mut scenario in scenario::all() {
+        scenario.steps.push(Step::Quiet);
+        let run = sweep::play(&scenario, 1, &[]).unwrap();
+        if !run.violations().is_empty() {
+            failures.push((scenario.name, run.violations()));
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
 }

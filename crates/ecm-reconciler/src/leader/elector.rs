@@ -191,10 +191,12 @@ impl Elector {
     /// begin with what is.
     pub async fn run(self, release: CancellationToken) -> Result<(), LostLeadership> {
         let lease = tokio::select! {
+            biased;
             () = release.cancelled() => return Ok(()),
             lease = self.acquire() => lease,
         };
         let lost = tokio::select! {
+            biased;
             () = release.cancelled() => None,
             lost = self.keep(lease) => Some(lost),
         };

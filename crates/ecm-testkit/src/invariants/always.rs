@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::load::{Load, Tally};
 use super::wanted::{addresses, nodes_with_ready_pods, port, readiness, wanted};
-use super::{condition, is_terminating, items, label, ledger, name, namespace};
+use super::{condition, is_terminating, items, label, ledger, name, namespace, pool_service};
 use crate::transcript::is_read;
 use crate::world::View;
 
@@ -61,20 +61,27 @@ impl Monitor {
             .retain(|key, _| (key.2, key.3) != (protocol, port));
     }
 
+    /// A listener on a person's load balancer need not stay as it is.
+    pub fn give_up(&mut self, load_balancer: &str, protocol: Protocol, port: u16) {
+        if let Some(foreign) = self.foreign.get_mut(load_balancer) {
+            foreign.things.remove(&listener_key(protocol, port));
+        }
+    }
+
     /// Clients begin to connect through a port of the address that a PoolService publishes. Says whether it publishes
     /// one.
     pub(crate) fn put_under_load(
         &mut self,
         view: &View,
-        pool_service: &str,
+        name: &str,
         protocol: Protocol,
         port: u16,
     ) -> bool {
-        let ps = find(view, pool_service);
+        let ps = pool_service(view, name);
         let address = ps.and_then(|ps| addresses(ps).into_iter().next());
         if let Some(address) = address {
             let load = Load::new(address, protocol, port);
-            self.loads.insert(pool_service.to_owned(), load);
+            self.loads.insert(name.to_owned(), load);
         }
         address.is_some()
     }
@@ -110,7 +117,7 @@ impl Monitor {
         let mut found = Vec::new();
         self.under_load(view, cloud, now, &mut found);
         for (ps, load) in &mut self.loads {
-            if let Some(service) = find(view, ps).and_then(|ps| service_of(view, ps)) {
+            if let Some(service) = pool_service(view, ps).and_then(|ps| service_of(view, ps)) {
                 found.extend(load.connect(view, service, cloud, now, life).err());
             }
         }
@@ -316,7 +323,11 @@ impl Monitor {
         for ps in view.pool_services.iter().filter(|ps| !is_terminating(ps)) {
             live.insert(uid(ps), ps);
             for address in addresses(ps) {
-                for (protocol, port) in &self.steady {
+                let all = self.steady.iter();
+                let is_its = |key: &&(Protocol, u16)| {
+                    !is_anothers(view, ps, **key) && !is_refused(ps, **key)
+                };
+                for (protocol, port) in all.filter(is_its) {
                     self.held
                         .entry((uid(ps), address, *protocol, *port))
                         .or_insert_with(|| Load::new(address, *protocol, *port));
@@ -360,7 +371,7 @@ impl Monitor {
         found: &mut Vec<String>,
     ) {
         for (ps, load) in &mut self.loads {
-            let service = find(view, ps).and_then(|ps| service_of(view, ps));
+            let service = pool_service(view, ps).and_then(|ps| service_of(view, ps));
             match service {
                 Some(service) => found.extend(load.look(view, service, cloud, now)),
                 None => found.push(format!("S6: PoolService {ps} or its Service is gone")),
@@ -391,11 +402,6 @@ fn ports_since(
 
 /// How many connections stay open through a steady port.
 const HELD: usize = 4;
-
-fn find<'a>(view: &'a View, pool_service: &str) -> Option<&'a Value> {
-    let mut all = view.pool_services.iter();
-    all.find(|ps| name(ps) == pool_service)
-}
 
 fn flow(address: Ipv4Addr, protocol: Protocol, port: u16) -> Flow {
     Flow {
@@ -452,6 +458,16 @@ fn is_refused(ps: &Value, (protocol, port): (Protocol, u16)) -> bool {
         })
 }
 
+/// Whether other Services have a port and that of this PoolService has not: they may share an address.
+fn is_anothers(view: &View, ps: &Value, (protocol, number): (Protocol, u16)) -> bool {
+    let has = |service: &Value| {
+        items(&service["spec"]["ports"])
+            .filter_map(port)
+            .any(|port| (port.protocol, port.port) == (protocol, number))
+    };
+    !service_of(view, ps).is_some_and(has) && view.services.iter().any(has)
+}
+
 fn service_of<'a>(view: &'a View, ps: &Value) -> Option<&'a Value> {
     let service = label(ps, keys::SERVICE_NAME)?;
     view.services
@@ -498,6 +514,10 @@ fn ours_on_users(view: &View) -> BTreeMap<String, BTreeSet<String>> {
     ours
 }
 
+fn listener_key(protocol: Protocol, port: u16) -> String {
+    format!("listener {port}/{protocol}")
+}
+
 /// What a person has on a load balancer.
 #[derive(Debug, Clone, PartialEq)]
 struct Foreign {
@@ -524,7 +544,7 @@ impl Foreign {
 
     fn whole(lb: &LoadBalancer) -> Self {
         let listeners = lb.listeners.values().map(|listener| {
-            let key = format!("listener {}/{}", listener.port, listener.protocol);
+            let key = listener_key(listener.protocol, listener.port);
             (key, json!(listener))
         });
         let backends = lb

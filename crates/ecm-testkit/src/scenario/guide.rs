@@ -4,13 +4,15 @@
 use ens_sim::cloud::Protocol;
 use serde_json::{Value, json};
 
+use super::parts::{annotate, delete_service, of};
 use super::{Scenario, Step};
 use crate::invariants::Expect;
 use crate::world::{Config, Topology};
 
-const SERVICE: &str = "cube-svc";
+/// Name of the Service.
+pub(super) const SERVICE: &str = "cube-svc";
 
-/// Every scenario that both kinds of worlds can play.
+/// The two options of the guide.
 pub fn all() -> Vec<Scenario> {
     vec![auto_managed(), self_managed()]
 }
@@ -55,15 +57,10 @@ pub fn self_managed() -> Scenario {
         Step::Settle(Expect::Explained),
     ];
     for pool in &config.topology.pools {
-        steps.push(Step::Apply(json!({
-            "apiVersion": "network.openyurt.io/v1alpha1",
-            "kind": "PoolService",
-            "metadata": {
-                "namespace": "default",
-                "name": format!("{SERVICE}-{}", pool.name),
-                "annotations": { ID: pool.load_balancer },
-            },
-        })));
+        steps.push(annotate(
+            &of(&pool.name),
+            &json!({ ID: pool.load_balancer }),
+        ));
     }
     steps.push(Step::Settle(Expect::Serving));
     steps.push(Step::KeepServing(Protocol::Tcp, 80));
@@ -92,11 +89,7 @@ fn life(topology: &Topology, annotations: &Value) -> Vec<Step> {
         Step::Settle(Expect::Serving),
         Step::Quiet,
         Step::Release(Protocol::Tcp, 80),
-        Step::Delete {
-            api_version: "v1",
-            kind: "Service",
-            name: SERVICE.to_owned(),
-        },
+        delete_service(SERVICE),
         Step::Settle(Expect::Serving),
         Step::Quiet,
     ]
@@ -134,9 +127,7 @@ pub fn service(annotations: Value, ports: &[(u16, u16)]) -> Value {
         "openyurt.io/topologyKeys": "openyurt.io/nodepool",
         "service.openyurt.io/nodepool-labelselector": "k8s-svc=cube",
     });
-    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), annotations) {
-        all.extend(more);
-    }
+    extend(&mut all, annotations);
     let ports: Vec<Value> = ports
         .iter()
         .map(|(port, target)| {
@@ -158,4 +149,11 @@ pub fn service(annotations: Value, ports: &[(u16, u16)]) -> Value {
             "ports": ports,
         },
     })
+}
+
+/// Puts these fields into an object, in place of its own.
+pub(super) fn extend(object: &mut Value, more: Value) {
+    if let (Some(all), Value::Object(more)) = (object.as_object_mut(), more) {
+        all.extend(more);
+    }
 }

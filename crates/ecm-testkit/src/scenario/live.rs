@@ -4,8 +4,11 @@
 //! Q3, Q5 and Q6. S3 wants two replicas; Q4 and long silences want the paused clock of a
 //! [`World`](crate::world::World).
 
+mod process;
+
 use std::time::Duration;
 
+use ens_sim::cloud::Cloud;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind, TypeMeta};
 use kube::{Api, Client};
@@ -13,8 +16,10 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
+use self::process::Process;
+use super::fact::{Fact, Purchases};
 use super::{Scenario, Step, act_on, namespace_of};
-use crate::controllers::{Running, RunningError};
+use crate::controllers::RunningError;
 use crate::invariants::{Expect, Monitor, settled};
 use crate::node::ready;
 use crate::sandbox::{ConnectError, Sandbox};
@@ -38,7 +43,8 @@ const AWAY: Duration = Duration::from_secs(2);
 const LONGEST_PASS: Duration = Duration::from_secs(5);
 
 /// The kinds of a scenario: `apiVersion`, kind, plural.
-const KINDS: [(&str, &str, &str); 6] = [
+const KINDS: [(&str, &str, &str); 7] = [
+    ("v1", "Namespace", "namespaces"),
     ("v1", "Service", "services"),
     ("apps/v1", "DaemonSet", "daemonsets"),
     ("v1", "Node", "nodes"),
@@ -63,9 +69,9 @@ pub enum LiveError {
     /// An object or a kind that no scenario has.
     #[error("{0} is not a kind of a scenario")]
     Kind(String),
-    /// A step that takes the paused clock.
-    #[error("not in a sandbox: {0}")]
-    Step(String),
+    /// The system has no thread for the controllers.
+    #[error("starting a thread for the controllers")]
+    Thread(#[from] std::io::Error),
     /// The API server refused something.
     #[error("{what}")]
     Refused {
@@ -79,7 +85,7 @@ pub enum LiveError {
 
 impl Scenario {
     /// Plays the scenario in a sandbox of the guide's pools in which nothing is deployed yet, to the first step that does
-    /// not come out. Gives what did not hold.
+    /// not come out. Gives what did not hold. Must be called in a runtime of several threads.
     ///
     /// # Errors
     /// When a step is refused.
@@ -87,8 +93,9 @@ impl Scenario {
         let mut live = Live {
             sandbox,
             client: sandbox.client().await?,
-            running: Some(sandbox.run().await?),
+            running: Some(Process::start(sandbox)?),
             monitor: Monitor::default(),
+            made_before: sandbox.cloud.look(|cloud| Purchases::of(cloud.journal())),
             violations: Vec::new(),
         };
         for object in self.config.topology.objects() {
@@ -115,8 +122,9 @@ struct Live<'a> {
     sandbox: &'a Sandbox,
     client: Client,
     /// None while the controllers are dead.
-    running: Option<Running>,
+    running: Option<Process>,
     monitor: Monitor,
+    made_before: Purchases,
     violations: Vec<String>,
 }
 
@@ -133,45 +141,72 @@ impl Live<'_> {
             Step::NodeReady(node, status) => self.set_node_ready(node, status).await?,
             Step::Console(act) => {
                 let view = self.view().await?;
-                let now = self.sandbox.cloud.now();
-                self.sandbox
-                    .cloud
-                    .with_cloud(|cloud| act_on(cloud, &view.pool_services, act, now));
+                let cloud = &self.sandbox.cloud;
+                let now = cloud.now();
+                cloud.with_cloud(|cloud| act_on(cloud, &view, act, now));
+                let view = self.view().await?;
+                let calls = cloud.look(|cloud| cloud.journal().total());
+                act.tell(&mut self.monitor, &view, calls);
             }
             Step::Kill => {
-                if let Some(running) = self.running.take() {
-                    running.kill();
-                }
+                self.running = None;
                 sleep(AWAY).await;
-                self.running = Some(self.sandbox.run().await?);
+                self.running = Some(Process::start(self.sandbox)?);
             }
             Step::Restart => {
                 if let Some(running) = self.running.take() {
                     running.stop().await?;
                 }
-                self.running = Some(self.sandbox.run().await?);
+                self.running = Some(Process::start(self.sandbox)?);
             }
-            Step::StandStill(_) => return Err(LiveError::Step(step.to_string())),
+            Step::StandStill(time) => {
+                if let Some(running) = &self.running {
+                    running.stand_still(LONGEST_PASS.min(*time)).await;
+                }
+            }
             Step::Pass(time) => sleep(LONGEST_PASS.min(*time)).await,
             Step::Settle(expect) => return self.settle(*expect).await,
+            Step::Until(fact) => return self.until(fact, PATIENCE).await,
+            Step::Is(fact) => return self.until(fact, Duration::ZERO).await,
             Step::Quiet => return self.quiet().await,
             Step::KeepServing(protocol, port) => self.monitor.keep_serving(*protocol, *port),
             Step::Release(protocol, port) => self.monitor.release(*protocol, *port),
+            Step::GiveUp(load_balancer, protocol, port) => {
+                self.monitor.give_up(load_balancer, *protocol, *port);
+            }
         }
         Ok(true)
     }
 
     async fn settle(&mut self, expect: Expect) -> Result<bool, LiveError> {
+        self.comes_true(PATIENCE, |view, cloud| settled(view, cloud, expect))
+            .await
+    }
+
+    async fn until(&mut self, fact: &Fact, patience: Duration) -> Result<bool, LiveError> {
+        let made_before = self.made_before;
+        let missing = |view: &View, cloud: &Cloud| {
+            let made = Purchases::of(cloud.journal()).since(made_before);
+            fact.missing(view, made).into_iter().collect()
+        };
+        self.comes_true(patience, missing).await
+    }
+
+    /// Waits until nothing is wrong; says whether that came to be.
+    async fn comes_true(
+        &mut self,
+        patience: Duration,
+        wrong: impl Fn(&View, &Cloud) -> Vec<String>,
+    ) -> Result<bool, LiveError> {
         let begun = Instant::now();
         loop {
             let view = self.look().await?;
-            let cloud = &self.sandbox.cloud;
-            let wrong = cloud.look(|cloud| settled(&view, cloud, expect));
-            if wrong.is_empty() {
+            let found = self.sandbox.cloud.look(|cloud| wrong(&view, cloud));
+            if found.is_empty() {
                 return Ok(true);
             }
-            if begun.elapsed() > PATIENCE {
-                self.violations.extend(wrong);
+            if begun.elapsed() >= patience {
+                self.violations.extend(found);
                 return Ok(false);
             }
             sleep(LOOK).await;
@@ -240,7 +275,7 @@ impl Live<'_> {
     }
 
     async fn all(&self, kind: &str) -> Result<Vec<Value>, LiveError> {
-        let (resource, _) = resource(kind)?;
+        let resource = resource(kind)?;
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
         let list = api.list(&ListParams::default()).await;
         let list = list.map_err(refused(|| format!("listing {kind}")))?;
@@ -260,8 +295,9 @@ impl Live<'_> {
     async fn apply(&self, object: &Value) -> Result<(), LiveError> {
         let kind = object["kind"].as_str().unwrap_or_default();
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
-        let api = self.api(kind)?;
         let what = || format!("applying {kind} {name}");
+        let namespace = object["metadata"]["namespace"].as_str();
+        let api = self.api(kind, namespace.unwrap_or_else(|| namespace_of(kind)))?;
         let exists = api.get_opt(name).await.map_err(refused(what))?.is_some();
         let written = if exists {
             api.patch(name, &PatchParams::default(), &Patch::Merge(object))
@@ -276,7 +312,10 @@ impl Live<'_> {
     }
 
     async fn delete(&self, api_version: &str, kind: &str, name: &str) -> Result<(), LiveError> {
-        let deleted = self.api(kind)?.delete(name, &DeleteParams::default()).await;
+        let deleted = self
+            .api(kind, namespace_of(kind))?
+            .delete(name, &DeleteParams::default())
+            .await;
         match deleted {
             // What is gone already is what was wanted.
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
@@ -289,15 +328,15 @@ impl Live<'_> {
     async fn set_node_ready(&self, node: &str, status: &str) -> Result<(), LiveError> {
         let patch = json!({ "status": { "conditions": [ready(status)] } });
         let patched = self
-            .api("Node")?
+            .api("Node", "")?
             .patch_status(node, &PatchParams::default(), &Patch::Strategic(patch))
             .await;
         patched.map_err(refused(|| format!("node {node} Ready={status}")))?;
         Ok(())
     }
 
-    fn api(&self, kind: &str) -> Result<Api<DynamicObject>, LiveError> {
-        let (resource, namespace) = resource(kind)?;
+    fn api(&self, kind: &str, namespace: &str) -> Result<Api<DynamicObject>, LiveError> {
+        let resource = resource(kind)?;
         Ok(match namespace {
             "" => Api::all_with(self.client.clone(), &resource),
             namespace => Api::namespaced_with(self.client.clone(), namespace, &resource),
@@ -305,15 +344,12 @@ impl Live<'_> {
     }
 }
 
-fn resource(kind: &str) -> Result<(ApiResource, &'static str), LiveError> {
+fn resource(kind: &str) -> Result<ApiResource, LiveError> {
     let known = KINDS.iter().find(|(_, known, _)| *known == kind);
     let (api_version, _, plural) = known.ok_or_else(|| LiveError::Kind(kind.to_owned()))?;
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let gvk = GroupVersionKind::gvk(group, version, kind);
-    Ok((
-        ApiResource::from_gvk_with_plural(&gvk, plural),
-        namespace_of(kind),
-    ))
+    Ok(ApiResource::from_gvk_with_plural(&gvk, plural))
 }
 
 fn refused(what: impl Fn() -> String) -> impl Fn(kube::Error) -> LiveError {

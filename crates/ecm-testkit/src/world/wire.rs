@@ -311,7 +311,7 @@ impl Transport for CloudFace {
             gateway.answer(&request, wire.clock.cloud())
         };
         let (detail, code) = wire.cloud(|cloud| {
-            let call = cloud.journal().calls.last();
+            let call = cloud.journal().calls.back();
             call.filter(|call| call.action == action)
                 .map_or_else(Default::default, |call| {
                     (format!("{:?}", call.params), call.code.clone())
