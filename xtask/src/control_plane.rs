@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 use control_plane::{Binaries, ControlPlane};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
@@ -49,13 +49,21 @@ pub(crate) fn run(command: Command) -> Result<()> {
         }
         Command::Up => up(),
         Command::Down => down(),
-        Command::Run { command } => wait(around(&command)),
+        Command::Run { command } => {
+            let status = wait(around(&command))?;
+            if !status.success() {
+                // What the command said goes on to whoever asked; a shell says 128 and the signal's number.
+                let code = status.code().or(status.signal().map(|signal| 128 + signal));
+                std::process::exit(code.unwrap_or(1));
+            }
+            Ok(())
+        }
         Command::Hold => hold(),
     }
 }
 
-/// Runs a command with a control plane of its own.
-async fn around(command: &[OsString]) -> Result<()> {
+/// Runs a command with a control plane of its own, which is gone when this returns how the command ended.
+async fn around(command: &[OsString]) -> Result<ExitStatus> {
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let binaries = binaries()?;
@@ -80,9 +88,7 @@ async fn around(command: &[OsString]) -> Result<()> {
             Err(_) => bail!("interrupted"),
         },
     };
-    let status = status.with_context(|| format!("waiting for {}", program.display()))?;
-    ensure!(status.success(), "{} failed ({status})", program.display());
-    Ok(())
+    status.with_context(|| format!("waiting for {}", program.display()))
 }
 
 /// Starts a process that holds a control plane, unless there is one.
