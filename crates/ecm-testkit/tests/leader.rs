@@ -294,6 +294,21 @@ async fn wall_clocks_that_disagree_by_years_do_not_matter() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rule_11_4_a_renewal_is_seen_though_the_wall_clock_stands_still_and_its_end_as_well() {
+    let cluster = Cluster::builder().start();
+    let stopped: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let a = Replica::start_with(&cluster, "a", Clock::new(move || stopped));
+    a.led().await;
+    let b = Replica::start_with(&cluster, "b", Clock::new(move || stopped));
+    never_both(&a, &b, seconds(300)).await;
+    assert!(a.leads(), "b saw no renewal");
+    a.crash();
+    let took = b.led().await;
+    assert!(took >= seconds(30), "the lease was not over: {took:?}");
+    assert_eq!(holder(&cluster).await, "b");
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_two_that_write_at_the_same_moment_one_wins() {
     for seed in 0..20 {
         let cluster = Cluster::builder().seed(seed).start();

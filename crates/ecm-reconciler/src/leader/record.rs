@@ -50,7 +50,8 @@ pub(super) fn holder(spec: &LeaseSpec) -> &str {
     spec.holder_identity.as_deref().unwrap_or_default()
 }
 
-/// The Lease as it is when `identity` takes it, or holds it already and renews it.
+/// The Lease as it is when `identity` takes it, or holds it already and renews it. A renewal differs from what was
+/// there before also where the wall clock stands still or was set back a little: others go by that difference.
 pub(super) fn held(
     before: Option<&LeaseSpec>,
     identity: &str,
@@ -60,17 +61,34 @@ pub(super) fn held(
     let is_renewal = before.is_some_and(|spec| holder(spec) == identity);
     let transitions = before.and_then(|spec| spec.lease_transitions).unwrap_or(0);
     let acquired = before.and_then(|spec| spec.acquire_time.clone());
+    let renewed = before
+        .filter(|_| is_renewal)
+        .and_then(|spec| spec.renew_time.as_ref())
+        .map_or(now, |last| after(last.0, now, duration));
     LeaseSpec {
         holder_identity: Some(identity.to_owned()),
         lease_duration_seconds: Some(whole_seconds(duration)),
         acquire_time: acquired.filter(|_| is_renewal).or(Some(MicroTime(now))),
-        renew_time: Some(MicroTime(now)),
+        renew_time: Some(MicroTime(renewed)),
         lease_transitions: Some(match before {
             Some(_) if !is_renewal => transitions.saturating_add(1),
             _ => transitions,
         }),
         ..before.cloned().unwrap_or_default()
     }
+}
+
+/// `now`, or the next microsecond after `last`, which is what the API server can tell apart, where `now` is no later
+/// than that. A clock that was set back by more than a lease is followed: in the time that somebody remembers a record
+/// it does not come to the same microsecond again.
+fn after(last: Timestamp, now: Timestamp, lease: Duration) -> Timestamp {
+    let micros = now.as_microsecond();
+    let next = last.as_microsecond().saturating_add(1);
+    let is_followed = i128::from(next) - i128::from(micros) > lease.as_micros().cast_signed();
+    if micros >= next || is_followed {
+        return now;
+    }
+    Timestamp::from_microsecond(next).unwrap_or(now)
 }
 
 /// The Lease as its holder leaves it: free at once.
@@ -152,6 +170,27 @@ mod tests {
         assert_eq!(taken.lease_transitions, Some(1));
         assert_eq!(taken.acquire_time, Some(MicroTime(later)));
         assert_eq!(holder(&taken), "b");
+    }
+
+    #[test]
+    fn a_renewal_differs_from_the_one_before_whatever_the_wall_clock_does() {
+        let begun = Timestamp::from_microsecond(50_000_000).unwrap();
+        let mut spec = held(None, "a", at(30), begun);
+        let mut seen = vec![spec.renew_time.clone()];
+        // It stands still, for longer than any candidate looks away; then it is set back a little.
+        for wall in [begun; 10].into_iter().chain([begun - at(20); 10]) {
+            spec = held(Some(&spec), "a", at(30), wall);
+            assert!(!seen.contains(&spec.renew_time), "{:?}", spec.renew_time);
+            seen.push(spec.renew_time.clone());
+        }
+        let far_back = begun - at(31);
+        spec = held(Some(&spec), "a", at(30), far_back);
+        assert_eq!(spec.renew_time, Some(MicroTime(far_back)), "it is followed");
+        let forward = begun + at(3600);
+        spec = held(Some(&spec), "a", at(30), forward);
+        assert_eq!(spec.renew_time, Some(MicroTime(forward)));
+        spec = held(Some(&spec), "b", at(30), begun);
+        assert_eq!(spec.renew_time, Some(MicroTime(begun)), "another holder");
     }
 
     #[test]
