@@ -17,6 +17,8 @@ pub struct View {
     pub nodes: Vec<Value>,
     /// All EndpointSlices.
     pub slices: Vec<Value>,
+    /// All Events.
+    pub events: Vec<Value>,
     /// What the cloud's owner has.
     pub cloud: Snapshot,
 }
@@ -29,6 +31,7 @@ impl View {
             pools: all(cluster, "apps.openyurt.io/v1beta2", "NodePool"),
             nodes: all(cluster, "v1", "Node"),
             slices: all(cluster, "discovery.k8s.io/v1", "EndpointSlice"),
+            events: all(cluster, "events.k8s.io/v1", "Event"),
             cloud,
         }
     }

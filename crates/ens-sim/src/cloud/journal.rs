@@ -53,6 +53,9 @@ pub struct Purchase {
     pub name: String,
     /// Region it lies in.
     pub region: String,
+    /// The account that pays for it; empty in a file that was saved before this was noted.
+    #[serde(default)]
+    pub account: String,
     /// RequestId of the call that made it.
     pub created_by: String,
     /// When.

@@ -72,6 +72,7 @@ impl Scope<'_> {
             id: id.to_owned(),
             name: name.to_owned(),
             region: region.to_owned(),
+            account: self.account.to_owned(),
             created_by: self.request_id.to_owned(),
             created_at: self.now,
             released_by: None,
