@@ -32,6 +32,9 @@ pub struct Observed {
     /// nobody has read or changed them since this process began, and it is not time to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub trusts_ledger: bool,
+    /// What the conditions say of them: that may be older, or newer, than the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// Whether the backends were not read since our last writes of them, but are taken as the cloud
     /// has accepted these: good enough to plan on, and not to publish or record.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -42,6 +45,15 @@ pub struct Observed {
     /// Steps that the cloud refused for good and that would be the same again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Refused>,
+}
+
+/// What the conditions of listeners and backends say now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Whether `ListenersReady` is True.
+    pub listeners_ready: bool,
+    /// The message of `BackendsReady`.
+    pub backends: String,
 }
 
 /// Whether a thing was seen, and how.

@@ -238,7 +238,7 @@ impl Elb {
         let desired = desired(snapshot, &self.config.policy, self.clock.seconds());
 
         let asked = digest(&desired);
-        let look = self.look(snapshot, &desired, asked, &state);
+        let look = self.look(snapshot, status, &desired, asked, &state);
         let mut looked = match self.metrics.stage("elb", "look", look).await {
             Ok(looked) => looked,
             Err(LookError::Read(error)) => {
@@ -317,6 +317,7 @@ impl Elb {
     async fn look(
         &self,
         snapshot: &Snapshot,
+        status: &PoolServiceStatus,
         desired: &Desired,
         asked: u64,
         state: &State,
@@ -354,6 +355,7 @@ impl Elb {
             observed: Observed {
                 refused: self.memories.refused(key, &ps.uid, asked),
                 trusts_ledger: trusted.unwrap_or_default(),
+                told: report::told(status),
                 ..Observed::default()
             },
         };

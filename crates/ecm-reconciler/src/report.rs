@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ecm_policy::conditions::{Condition, ConditionType, Reason, Refusal, Status};
+use ecm_policy::observed::Told;
 use ecm_policy::plan::{Addresses, PortStatus, Report};
 use ens_openapi::ErrorClass;
 use jiff::Timestamp;
@@ -97,6 +98,18 @@ pub(crate) fn refusal(done: &Done) -> Option<Refusal> {
         reason,
         format!("could not {step}: {why}"),
     ))
+}
+
+/// What the conditions of listeners and backends say; `None` before both stand.
+pub(crate) fn told(status: &PoolServiceStatus) -> Option<Told> {
+    let of = |kind: ConditionType| {
+        let mut all = status.conditions.iter().flatten();
+        all.find(|condition| condition.type_ == kind.as_str())
+    };
+    Some(Told {
+        listeners_ready: of(ConditionType::ListenersReady)?.status == Status::True.as_str(),
+        backends: of(ConditionType::BackendsReady)?.message.clone(),
+    })
 }
 
 /// The status that should stand; equal to `current` when nothing is to be written.

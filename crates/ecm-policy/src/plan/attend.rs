@@ -112,9 +112,15 @@ pub(super) fn serve(scene: &Scene<'_>, ledger: &mut Ledger, plan: &mut Plan) -> 
     }
 }
 
-/// Whether the ledger says that what is wanted now is what was seen in place last.
+/// Whether the ledger says that what is wanted now is what was seen in place last, and people are told so: a process
+/// may have told of something else since, and died before it recorded that.
 fn is_as_applied(scene: &Scene<'_>, ledger: &Ledger) -> bool {
+    let Some(told) = &scene.observed.told else {
+        return false;
+    };
     scene.observed.trusts_ledger
+        && (told.listeners_ready || !scene.stack.refused_ports.is_empty())
+        && backends::is_told_in_place(scene.stack, &told.backends)
         && scene.here.status == LoadBalancerStatus::Active
         && ledger.draining.is_empty()
         && ledger

@@ -14,6 +14,9 @@ use crate::ledger::{BACKENDS, Ledger, Owner};
 use crate::observed::{self, LoadBalancerDetail, Observed};
 use crate::shared::Weight;
 
+/// What is told where nobody knows which nodes are meant.
+const STAYS: &str = "the list stays as it is";
+
 /// Plans the backends in one lane: add, then weights, then remove. Says whether every server that
 /// can be attached is.
 pub(super) fn plan(
@@ -34,7 +37,7 @@ pub(super) fn plan(
         // Nobody knows which nodes are meant: the list stays as the cloud has it.
         plan.report
             .conditions
-            .good(ConditionType::BackendsReady, "the list stays as it is");
+            .good(ConditionType::BackendsReady, STAYS);
         return true;
     }
     let Compared {
@@ -324,24 +327,14 @@ pub(super) fn tell_weights(stack: &Stack, plan: &mut Plan) {
 }
 
 fn tell(stack: &Stack, detail: &LoadBalancerDetail, in_place: bool, plan: &mut Plan) {
-    let count = stack.backends.servers.len();
     let is_kept = |seen: &&observed::Backend| stack.backends.kept.contains(&seen.server_id);
     let kept = detail.backends.iter().filter(is_kept).count();
     let conditions = &mut plan.report.conditions;
-    if count == 0 && kept == 0 {
-        let pool = &stack.name.pool;
-        let why = if stack.backends.kept.is_empty() {
-            format!("no node of pool {pool} has a pod that serves")
-        } else {
-            format!(
-                "the state of the nodes of pool {pool} that could serve is unknown, and none of \
-                 them was attached before"
-            )
-        };
+    if stack.backends.servers.is_empty() && kept == 0 {
         conditions.refuse(&Refusal::new(
             ConditionType::BackendsReady,
             Reason::NoReadyEndpoints,
-            why,
+            message(stack, kept),
         ));
     } else if !in_place {
         progress(
@@ -353,23 +346,45 @@ fn tell(stack: &Stack, detail: &LoadBalancerDetail, in_place: bool, plan: &mut P
         .get(ConditionType::BackendsReady)
         .is_none_or(|c| c.reason != Reason::BackendRefused)
     {
-        let nodes: Vec<&str> = stack
-            .backends
-            .servers
-            .iter()
-            .map(|s| s.node.as_str())
-            .collect();
-        let servers = |count| if count == 1 { "server" } else { "servers" };
-        let mut parts = Vec::new();
-        if count > 0 {
-            parts.push(format!("{count} {}: {}", servers(count), nodes.join(", ")));
-        }
-        if kept > 0 {
-            parts.push(format!(
-                "{kept} {} kept while the state of the node is unknown",
-                servers(kept)
-            ));
-        }
-        conditions.good(ConditionType::BackendsReady, parts.join("; "));
+        conditions.good(ConditionType::BackendsReady, message(stack, kept));
     }
+}
+
+/// What is told once the wanted servers are attached, and `kept` of those whose node is unknown.
+fn message(stack: &Stack, kept: usize) -> String {
+    let count = stack.backends.servers.len();
+    if count == 0 && kept == 0 {
+        let pool = &stack.name.pool;
+        return if stack.backends.kept.is_empty() {
+            format!("no node of pool {pool} has a pod that serves")
+        } else {
+            format!(
+                "the state of the nodes of pool {pool} that could serve is unknown, and none of \
+                 them was attached before"
+            )
+        };
+    }
+    let servers = |count| if count == 1 { "server" } else { "servers" };
+    let mut parts = Vec::new();
+    if count > 0 {
+        let nodes = stack.backends.servers.iter().map(|s| s.node.as_str());
+        let nodes: Vec<&str> = nodes.collect();
+        parts.push(format!("{count} {}: {}", servers(count), nodes.join(", ")));
+    }
+    if kept > 0 {
+        parts.push(format!(
+            "{kept} {} kept while the state of the node is unknown",
+            servers(kept)
+        ));
+    }
+    parts.join("; ")
+}
+
+/// Whether `told` is what stands on `BackendsReady` when all that is wanted is in place. How many of the servers are
+/// attached whose node is unknown, only a read shows.
+pub(super) fn is_told_in_place(stack: &Stack, told: &str) -> bool {
+    if stack.keeps(Setting::BackendLabel) {
+        return told == STAYS;
+    }
+    (0..=stack.backends.kept.len()).any(|kept| message(stack, kept) == told)
 }

@@ -6,12 +6,32 @@ use crate::model::{P, World, annotate, endpoint, identity, snapshot};
 use crate::{kinds, settled};
 use ecm_policy::conditions::{ConditionType, Status};
 use ecm_policy::desired::{Config, desired};
-use ecm_policy::observed::{LoadBalancerStatus, Presence};
+use ecm_policy::observed::{LoadBalancerStatus, Presence, Told};
 use ecm_policy::plan::{Addresses, Context, Need, Plan, Wait, plan};
-use ecm_policy::snapshot::Snapshot;
+use ecm_policy::snapshot::{Readiness, Snapshot};
 
-/// The plan of a process that has just started and has read lists only.
+/// The plan of a process that has just started and has read lists only. People were told of what stands in `world`.
 fn after_restart(world: &World, s: &Snapshot, change: impl FnOnce(&mut World)) -> Plan {
+    after_restart_told(world, s, &told(world, s), change)
+}
+
+/// What a process that has read everything tells.
+fn told(world: &World, s: &Snapshot) -> Told {
+    let plan = world.clone().look(s);
+    let of = |condition| plan.report.conditions.get(condition).unwrap().clone();
+    Told {
+        listeners_ready: of(ConditionType::ListenersReady).status == Status::True,
+        backends: of(ConditionType::BackendsReady).message,
+    }
+}
+
+/// The same, when people were told this.
+fn after_restart_told(
+    world: &World,
+    s: &Snapshot,
+    told: &Told,
+    change: impl FnOnce(&mut World),
+) -> Plan {
     let mut world = world.clone();
     change(&mut world);
     let mut s = s.clone();
@@ -24,6 +44,7 @@ fn after_restart(world: &World, s: &Snapshot, change: impl FnOnce(&mut World)) -
         found.detail = None;
     }
     observed.trusts_ledger = true;
+    observed.told = Some(told.clone());
     let cx = Context {
         identity: &identity,
         pool_service: &s.pool_service,
@@ -125,4 +146,35 @@ fn rule_5_3_the_record_is_gone_before_the_first_write_that_makes_it_untrue() {
         ["SetEipBandwidth"]
     );
     assert_eq!(plan.ledger, None, "the record is not about EIPs");
+}
+
+#[test]
+fn rule_10_1_what_was_told_after_the_record_is_told_anew_by_whoever_comes_next() {
+    let s = snapshot(2);
+    let world = recorded(&s);
+    let right = told(&world, &s);
+    assert!(!reads_whole(&after_restart_told(
+        &world,
+        &s,
+        &right,
+        |_| {}
+    )));
+    // A node was out of sight, that was told, and the process died before it could record it.
+    let mut unknown = s.clone();
+    unknown.nodes[0].ready = Readiness::Unknown;
+    unknown.nodes[0].ready_since = Some(world.now);
+    let wrong = told(&world, &unknown);
+    assert!(wrong.backends.contains("unknown"), "{}", wrong.backends);
+    assert!(reads_whole(&after_restart_told(&world, &s, &wrong, |_| {})));
+    // A stranger's listener was in the way, and is not any more.
+    let conflict = Told {
+        listeners_ready: false,
+        ..right
+    };
+    assert!(reads_whole(&after_restart_told(
+        &world,
+        &s,
+        &conflict,
+        |_| {}
+    )));
 }

@@ -257,7 +257,8 @@ fn leaks(view: &View, cloud: &Cloud, found: &mut Vec<String>) {
     // to be told.
     let is_told = |id: &str| {
         view.events.iter().any(|event| {
-            event["type"] == "Warning" && event["note"].as_str().is_some_and(|note| note.contains(id))
+            event["type"] == "Warning"
+                && event["note"].as_str().is_some_and(|note| note.contains(id))
         })
     };
     let account = &cloud.config().account;
