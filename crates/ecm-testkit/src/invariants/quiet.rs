@@ -263,8 +263,8 @@ fn leaks(view: &View, cloud: &Cloud, found: &mut Vec<String>) {
     };
     let account = &cloud.config().account;
     for purchase in cloud.journal().leaks() {
-        let is_foreign = purchase.account != *account;
-        if !is_known(&purchase.id) && !(is_foreign && is_told(&purchase.id)) {
+        let is_told = purchase.account != *account && is_told(&purchase.id);
+        if !is_told && !is_known(&purchase.id) {
             let kind = match purchase.kind {
                 Paid::LoadBalancer => "load balancer",
                 Paid::Eip => "EIP",
