@@ -1,13 +1,15 @@
 //! Clients of the cluster and of the cloud, from flags.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Chain, Context as _, Error, Result, anyhow, bail};
 use clap::Args;
+use ecm_policy::annotations::nearest;
 use ecm_policy::naming;
-use ecm_policy::snapshot::Identity;
+use ecm_policy::snapshot::{Identity, ObjectKey};
 use ecm_reconciler::index::Index;
 use ecm_reconciler::{SHARE_OF_RATES, identity};
 use ens_openapi::client::{ClientBuilder, DEFAULT_ENDPOINT, Deadlines};
@@ -237,6 +239,35 @@ impl Cloud {
             }
         }
     }
+}
+
+/// What is said of a Service that people name, where nothing that is `chosen` is of it: neither a Service nor a
+/// PoolService of one that is gone.
+pub(crate) fn missing_service(
+    index: &Index,
+    name: &str,
+    chosen: impl Fn(&ObjectKey) -> bool,
+) -> Option<String> {
+    let of_pool_services = index.pool_services().filter_map(|ps| {
+        let service = ps.snapshot.service.as_ref()?;
+        Some(ObjectKey::new(&ps.snapshot.key.namespace, service))
+    });
+    let known: Vec<ObjectKey> = index.services().chain(of_pool_services).collect();
+    if known.iter().any(chosen) {
+        return None;
+    }
+    let text = format!("there is no Service {name} here, and no PoolService of one");
+    if known.is_empty() {
+        return Some(text);
+    }
+    let nearest = nearest(name, known.iter().map(|key| key.name.as_str()));
+    let of_that_name = known.iter().filter(|key| key.name == nearest);
+    let of_that_name: BTreeSet<String> = of_that_name.map(ToString::to_string).collect();
+    let of_that_name: Vec<String> = of_that_name.into_iter().collect();
+    Some(format!(
+        "{text}; the nearest is {}",
+        of_that_name.join(" and ")
+    ))
 }
 
 /// Refuses credentials of another account than that of a ledger: what such credentials do not find

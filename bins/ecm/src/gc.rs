@@ -7,12 +7,14 @@ use std::time::Duration;
 use anstream::{eprintln, println};
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args as ClapArgs;
+use ecm_policy::annotations::nearest;
 use ecm_policy::snapshot::Identity;
 use ecm_reconciler::clock::Clock;
 use ecm_reconciler::cluster;
 use ecm_reconciler::executor::Executor;
 use ecm_reconciler::gc::{self, Orphan, Proof};
 use ecm_reconciler::region::Regions;
+use ens_openapi::EnsApi;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 
@@ -57,6 +59,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let mut who = args.cluster.identity(&cluster).await?;
     let cloud = args.cloud.connect().await?;
     who.cloud_account = cloud.account().await;
+    if !args.regions.is_empty() {
+        check_regions(&args.regions, &cloud.reader()?).await?;
+    }
     if args.delete.is_empty() {
         let regions = Regions::new(cloud.reader()?, Clock::system());
         let orphans = look(&args, &cluster, &who, &regions).await?;
@@ -67,6 +72,41 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let released = release(&args, &cluster, &cloud, &who, &candidate).await;
     candidate.withdraw().await?;
     released
+}
+
+/// Refuses a region that the cloud does not know: it shows nothing of it, and that looks like a clean one.
+async fn check_regions(named: &[String], cloud: &dyn EnsApi) -> Result<()> {
+    let known = match cloud.describe_regions(None).await {
+        Ok(known) => known,
+        Err(error) => {
+            let error = anyhow!(error);
+            eprintln!("note: whether --region names regions that exist is not known: {error:#}");
+            return Ok(());
+        }
+    };
+    let known: Vec<String> = known
+        .into_iter()
+        .map(|region| region.ens_region_id)
+        .collect();
+    match unknown_region(named, &known) {
+        Some(text) => bail!(text),
+        None => Ok(()),
+    }
+}
+
+/// What is said of the first region that is not among those of the cloud.
+fn unknown_region(named: &[String], known: &[String]) -> Option<String> {
+    let unknown = named.iter().find(|region| !known.contains(region))?;
+    if known.is_empty() {
+        return Some(format!(
+            "--region {unknown}: the cloud shows no region at all to these credentials"
+        ));
+    }
+    let nearest = nearest(unknown, known.iter().map(String::as_str));
+    Some(format!(
+        "--region {unknown}: none of the {} regions of the cloud has that name; did you mean {nearest}?",
+        known.len()
+    ))
 }
 
 /// Everything that no ledger has, by the PoolServices as they are now.
@@ -296,6 +336,17 @@ mod tests {
             created_at: Some(1_000),
             bound_to: None,
         }
+    }
+
+    #[test]
+    fn a_region_that_the_cloud_does_not_have_is_named_with_the_nearest_one() {
+        let known = ["cn-hefei-cmcc".to_owned(), "cn-chengdu-telecom".to_owned()];
+        assert_eq!(unknown_region(&known, &known), None);
+        let named = [known[0].clone(), "cn-hefei-cmc".to_owned()];
+        let said = unknown_region(&named, &known).unwrap();
+        assert!(said.contains("--region cn-hefei-cmc:"), "{said}");
+        assert!(said.contains("did you mean cn-hefei-cmcc?"), "{said}");
+        assert!(unknown_region(&named, &[]).is_some());
     }
 
     #[test]

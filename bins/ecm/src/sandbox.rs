@@ -1,9 +1,10 @@
 //! `ecm sandbox`: a cluster, a cloud and the controllers in one process.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anstream::println;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::{Args as ClapArgs, ValueEnum};
 use ecm_testkit::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, POOLS, Sandbox};
 use poolservice_api::keys;
@@ -15,7 +16,7 @@ use crate::ui::{BOLD, DIM, styled};
 /// Flags of `ecm sandbox`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// Where the kubeconfig is written. Default: a temporary file.
+    /// Where the kubeconfig is written: a file that is not there yet, and is gone again at the end. Default: a temporary file.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// How long the simulated cloud takes: as long as the real one, or moments.
@@ -95,33 +96,51 @@ impl Running {
     }
 }
 
-/// A kubeconfig on disk: the user's to keep where they said where, else gone at the end.
-pub(crate) enum KubeconfigFile {
-    Users(PathBuf),
-    Temporary(tempfile::NamedTempFile),
-}
+/// A kubeconfig on disk, for its owner only, that goes when this is dropped.
+pub(crate) struct KubeconfigFile(tempfile::TempPath);
 
 impl KubeconfigFile {
+    /// Writes it to `path`, where nothing may be yet, or to a temporary file.
     pub(crate) fn write(path: Option<&Path>, text: &str) -> Result<Self> {
-        if let Some(path) = path {
-            std::fs::write(path, text)
-                .with_context(|| format!("writing kubeconfig {}", path.display()))?;
-            return Ok(Self::Users(path.to_owned()));
-        }
-        let file = tempfile::Builder::new()
-            .prefix("ecm-sandbox-")
-            .suffix(".kubeconfig")
-            .tempfile()
-            .context("making a temporary kubeconfig")?;
-        std::fs::write(file.path(), text).context("writing the temporary kubeconfig")?;
-        Ok(Self::Temporary(file))
+        let made = match path {
+            Some(path) => create_new(path)?,
+            None => tempfile::Builder::new()
+                .prefix("ecm-sandbox-")
+                .suffix(".kubeconfig")
+                .tempfile()
+                .context("making a temporary kubeconfig")?
+                .into_temp_path(),
+        };
+        std::fs::write(&made, text)
+            .with_context(|| format!("writing kubeconfig {}", made.display()))?;
+        Ok(Self(made))
     }
 
     pub(crate) fn path(&self) -> &Path {
-        match self {
-            Self::Users(path) => path,
-            Self::Temporary(file) => file.path(),
+        &self.0
+    }
+}
+
+/// A file that was not there: what somebody else has written, their own kubeconfig above all, is never touched.
+fn create_new(path: &Path) -> Result<tempfile::TempPath> {
+    let created = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match created {
+        // Without the folder it would not be found again after a change of folder.
+        Ok(_) => {
+            let absolute = std::path::absolute(path);
+            let absolute = absolute.with_context(|| format!("finding {}", path.display()))?;
+            tempfile::TempPath::try_from_path(absolute).context("keeping the kubeconfig")
         }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => bail!(
+            "--kubeconfig {path}: this file exists and is left as it is; name one that does not, or remove it if an \
+             earlier sandbox left it: rm {path}",
+            path = path.display()
+        ),
+        Err(error) => Err(error).with_context(|| format!("making kubeconfig {}", path.display())),
     }
 }
 
@@ -188,4 +207,37 @@ fn guide() -> Vec<String> {
     lines.push("kubectl apply -f examples/guide/cube-svc.yaml".to_owned());
     lines.push("kubectl get svc cube-svc --watch".to_owned());
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_kubeconfig_is_made_where_nothing_is_for_its_owner_only_and_goes_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kubeconfig");
+        let file = KubeconfigFile::write(Some(&path), "text").unwrap();
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "text");
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        drop(file);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_named_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        std::fs::write(&path, "somebody's clusters").unwrap();
+        let refused = KubeconfigFile::write(Some(&path), "text");
+        let said = refused.err().unwrap().to_string();
+        assert!(said.contains(&path.display().to_string()), "{said}");
+        let kept = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(kept, "somebody's clusters");
+        let nowhere = folder.path().join("no/folder");
+        assert!(KubeconfigFile::write(Some(&nowhere), "text").is_err());
+    }
 }

@@ -55,9 +55,6 @@ async fn plan_shows_everything_that_would_be_made_and_makes_nothing() {
     assert_eq!(text.matches("+ EIP").count(), 2, "{text}");
     assert_eq!(text.matches("+ listener 80/tcp").count(), 2, "{text}");
     assert!(!text.contains('\u{1b}'), "colours are for terminals");
-    let none = world.run(&["plan", "nobody", "-o", "json"]).await.json();
-    assert_eq!(none["poolServices"], json!([]));
-
     assert_eq!(world.cloud_writes(), 0);
     assert_eq!(world.pool_services().await, 0);
     let service = world.services().get("cube-svc").await.unwrap();
@@ -232,6 +229,27 @@ async fn rule_9_4_gc_lists_what_no_ledger_has_and_releases_what_a_person_chooses
         nothing.starts_with("Nothing bears this cluster's names"),
         "{nothing}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_name_and_what_is_not_there_is_an_error_with_the_nearest_name() {
+    let world = World::start(31).await;
+    world.serve(&json!({})).await;
+    for command in ["plan", "status"] {
+        let refused = world.run(&[command, "cube-svcs"]).await;
+        assert_eq!(refused.code(), 1, "{command}");
+        let said = refused.err();
+        assert!(said.contains("no Service cube-svcs"), "{said}");
+        assert!(said.contains("default/cube-svc"), "{said}");
+        assert_eq!(world.run(&[command, "cube-svc"]).await.code(), 0);
+    }
+    let refused = world.run(&["gc", "--region", "cn-hefe"]).await;
+    assert_eq!(refused.code(), 1);
+    let said = refused.err();
+    assert!(said.contains("--region cn-hefe:"), "{said}");
+    assert!(said.contains("did you mean cn-hefei?"), "{said}");
+    let known = world.run(&["gc", "--region", "cn-hefei"]).await;
+    assert_eq!(known.code(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,7 +20,7 @@ use ecm_reconciler::index::Index;
 use ecm_reconciler::preview::{Forecast, Preview};
 use poolservice_api::{NodePool, NodePoolVersion, keys};
 
-use crate::connect::{CloudArgs, ClusterArgs};
+use crate::connect::{CloudArgs, ClusterArgs, missing_service};
 use crate::policy_args::{Half, PolicyArgs};
 use crate::ui::{DIM, Output, styled};
 
@@ -91,6 +91,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         fits(&args.service, &key.name)
             && (fits(&args.namespace, &key.namespace) || !args.files.is_empty())
     };
+    if let Some(name) = &args.service
+        && let Some(text) = missing_service(&source.index, name, chosen)
+    {
+        bail!(text);
+    }
     let fan_out = args.policy.runs(Half::FanOut).then_some(&fan_out);
     let mut forecast = preview
         .forecast(source.index, fan_out, chosen, Duration::ZERO)

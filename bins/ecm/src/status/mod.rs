@@ -6,14 +6,14 @@ mod tree;
 use std::process::ExitCode;
 
 use anstream::println;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args as ClapArgs;
 use ecm_policy::snapshot::ObjectKey;
 use ecm_reconciler::clock::Clock;
 use ecm_reconciler::cluster;
 use ecm_reconciler::region::Regions;
 
-use crate::connect::{CloudArgs, ClusterArgs};
+use crate::connect::{CloudArgs, ClusterArgs, missing_service};
 use crate::ui::Output;
 
 const EXAMPLES: &str = "\
@@ -65,6 +65,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
             && args.service.as_ref().is_none_or(is_named)
     };
     let mut tree = tree::of_cluster(&read.index, class, chosen);
+    if let Some(name) = args.service.as_ref().filter(|_| tree.services.is_empty()) {
+        let missing = missing_service(&read.index, name, chosen);
+        bail!(missing.unwrap_or_else(|| nothing(&args, class, &namespace)));
+    }
     if args.cloud {
         let ens = args.ens.connect().await?.reader()?;
         let regions = Regions::new(ens, Clock::system());
@@ -91,7 +95,7 @@ fn nothing(args: &Args, class: &str, namespace: &str) -> String {
         format!("in namespace {namespace} (-A looks in all of them)")
     };
     match &args.service {
-        Some(name) => format!("No Service {name} with loadBalancerClass {class} {place}."),
+        Some(name) => format!("Service {name} is none with loadBalancerClass {class} {place}"),
         None => format!("No Service with loadBalancerClass {class} {place}."),
     }
 }
