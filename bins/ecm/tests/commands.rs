@@ -171,6 +171,43 @@ async fn status_shows_the_tree_and_says_so_where_there_is_none() {
     assert_eq!(*state, Value::Null, "the cloud was not asked");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_2_8_a_slip_of_a_selector_shows_before_its_grace_is_over() {
+    let world = World::start(32).await;
+    world.serve(&json!({})).await;
+    let still = world.run(&["plan", "--detailed-exitcode"]).await;
+    assert_eq!(still.code(), 0, "{}", still.out());
+    let slip =
+        json!({ "metadata": { "annotations": { keys::NODE_POOL_SELECTOR: "k8s-svc=cubes" } } });
+    let params = PatchParams::default();
+    let services = world.services();
+    let slip = Patch::Merge(&slip);
+    let slipped = services.patch("cube-svc", &params, &slip);
+    slipped.await.unwrap();
+
+    let planned = world.run(&["plan", "--detailed-exitcode"]).await;
+    assert_eq!(planned.code(), 2, "{}", planned.out());
+    let text = planned.out();
+    for pool in POOLS {
+        let line = format!(
+            "cube-svc-{} (NoLongerSelected, within 30 s unless that is put right)",
+            pool.name
+        );
+        assert!(text.contains(&line), "{text}");
+    }
+    assert_eq!(
+        text.matches("released, with its listeners").count(),
+        2,
+        "{text}"
+    );
+    let json = world.run(&["plan", "-o", "json"]).await.json();
+    assert_eq!(json["services"][0]["delete"][0]["within"], 30);
+
+    let status = world.run(&["status", "cube-svc"]).await.out();
+    assert_eq!(status.matches("PoolNoLongerMatches").count(), 2, "{status}");
+    assert_eq!(world.pool_services().await, 2, "nothing was done");
+}
+
 /// The arguments of a deletion, with an election that is quick.
 fn delete<'a>(ids: &'a str, also: &[&'a str]) -> Vec<&'a str> {
     let mut args = vec!["gc", "--delete", ids];

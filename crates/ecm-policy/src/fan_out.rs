@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use poolservice_api::Reason;
 use poolservice_api::keys::{
     MANAGED_BY, MANAGED_BY_FAN_OUT, NODE_POOL_SELECTOR, POOL_NAME, SERVICE_NAME,
 };
+use poolservice_api::{NodePool, NodePoolVersion, Reason};
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::{self, Ingress};
@@ -34,6 +34,17 @@ pub struct Config {
     pub pool_api_version: String,
     /// For how many seconds a PoolService is kept whose pool no longer matches (behaviour 2.8).
     pub unmatch_grace: i64,
+}
+
+impl Config {
+    /// For a class, with the defaults of everything else: NodePools of the latest version, half a minute of grace.
+    pub fn new(load_balancer_class: impl Into<String>) -> Self {
+        Self {
+            load_balancer_class: load_balancer_class.into(),
+            pool_api_version: format!("{}/{}", NodePool::GROUP, NodePoolVersion::default()),
+            unmatch_grace: 30,
+        }
+    }
 }
 
 /// What to write, in the order of the fields: the finalizer is on the Service before the first

@@ -149,8 +149,14 @@ fn tell_service(forecast: &ServiceForecast) {
     for name in &forecast.repair {
         tracing::info!(%service, "dry run: would put PoolService {name} right");
     }
-    for (name, cause) in &forecast.delete {
-        tracing::info!(%service, "dry run: would delete PoolService {name} ({cause:?})");
+    for gone in &forecast.delete {
+        tracing::info!(
+            %service,
+            "dry run: would delete PoolService {} ({:?}) within {} s",
+            gone.pool_service,
+            gone.cause,
+            gone.within
+        );
     }
     for event in &forecast.events {
         tracing::info!(%service, "dry run: {}: {}", event.reason.as_str(), event.message);

@@ -68,12 +68,25 @@ pub struct ServiceForecast {
     pub service: ObjectKey,
     /// PoolServices that it would make.
     pub create: Vec<String>,
-    /// PoolServices that it would delete, and why.
-    pub delete: Vec<(String, fan_out::Cause)>,
+    /// PoolServices that it would delete.
+    pub delete: Vec<Deletion>,
     /// PoolServices that it would put right.
     pub repair: Vec<String>,
     /// What it would say.
     pub events: Vec<Event>,
+}
+
+/// A PoolService that would be deleted, and its load balancer with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deletion {
+    /// Its name.
+    pub pool_service: String,
+    /// Why.
+    pub cause: fan_out::Cause,
+    /// For how many seconds at most it is kept, in case that is put right (behaviour 2.8). The controller knows since when
+    /// it waits, and this does not.
+    pub within: i64,
 }
 
 /// What would become of the load balancer of one PoolService.
@@ -426,11 +439,7 @@ fn fan_out_of(
     let forecast = ServiceForecast {
         service: key.clone(),
         create: plan.create.iter().map(|new| new.name.clone()).collect(),
-        delete: plan
-            .delete
-            .iter()
-            .map(|gone| (gone.name.clone(), gone.cause))
-            .collect(),
+        delete: deletions(&view, config, &plan, now),
         repair: plan.repair.iter().map(|r| r.name.clone()).collect(),
         events: std::mem::take(&mut plan.events),
     };
@@ -442,9 +451,8 @@ fn fan_out_of(
         object.metadata.creation_timestamp = Timestamp::from_second(now).ok().map(Time);
         index.apply_pool_service(objects::PoolService::from(&object));
     }
-    let deleted: BTreeSet<&str> = plan.delete.iter().map(|gone| gone.name.as_str()).collect();
-    for name in deleted {
-        let key = ObjectKey::new(&key.namespace, name);
+    for gone in &forecast.delete {
+        let key = ObjectKey::new(&key.namespace, &gone.pool_service);
         if let Some(mut ps) = index.pool_service(&key).cloned() {
             if !ps.snapshot.has_finalizer {
                 index.delete_pool_service(&key);
@@ -460,6 +468,29 @@ fn fan_out_of(
         && forecast.repair.is_empty()
         && forecast.events.is_empty());
     says.then_some(forecast)
+}
+
+/// What is deleted now, and what is once its time of grace is over.
+fn deletions(
+    view: &fan_out::View,
+    config: &fan_out::Config,
+    plan: &fan_out::Plan,
+    now: i64,
+) -> Vec<Deletion> {
+    let deletion = |gone: &fan_out::Deletion, within| Deletion {
+        pool_service: gone.name.clone(),
+        cause: gone.cause,
+        within,
+    };
+    let mut all: Vec<Deletion> = plan.delete.iter().map(|gone| deletion(gone, 0)).collect();
+    if !plan.unmatched_since.is_empty() {
+        let end = now.saturating_add(config.unmatch_grace);
+        let later = fan_out::plan(view, config, &plan.unmatched_since, end);
+        let now: BTreeSet<&String> = plan.delete.iter().map(|gone| &gone.name).collect();
+        let more = later.delete.iter().filter(|gone| !now.contains(&gone.name));
+        all.extend(more.map(|gone| deletion(gone, config.unmatch_grace)));
+    }
+    all
 }
 
 /// A clock that stands still.

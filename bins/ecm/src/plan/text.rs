@@ -45,9 +45,14 @@ fn service(forecast: &ServiceForecast) -> String {
     let repaired = forecast.repair.iter();
     rows.extend(repaired.map(|name| Row::new('~', "PoolService", name)));
     let deleted = forecast.delete.iter();
-    rows.extend(
-        deleted.map(|(name, cause)| Row::new('-', "PoolService", format!("{name} ({cause:?})"))),
-    );
+    rows.extend(deleted.map(|gone| {
+        let (name, cause) = (&gone.pool_service, gone.cause);
+        let when = match gone.within {
+            0 => String::new(),
+            seconds => format!(", within {seconds} s unless that is put right"),
+        };
+        Row::new('-', "PoolService", format!("{name} ({cause:?}{when})"))
+    }));
     let events = forecast.events.iter();
     rows.extend(events.map(|event| Row::new('!', event.reason.as_str(), &event.message)));
     block(&title, &rows)

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use ecm_policy::fan_out;
 use ecm_policy::ledger::{self, Owner, State};
 use ecm_policy::observed::ListenerStatus;
 use ecm_policy::snapshot::ObjectKey;
@@ -127,12 +128,30 @@ pub(super) fn of_cluster(index: &Index, class: &str, chosen: impl Fn(&ObjectKey)
     let services = by_service.into_iter().filter(|(key, _)| chosen(key));
     Tree {
         services: services
-            .map(|(key, pool_services)| service(index, key, pool_services))
+            .map(|(key, pool_services)| service(index, class, key, pool_services))
             .collect(),
     }
 }
 
-fn service(index: &Index, key: ObjectKey, pool_services: Vec<PoolService>) -> Service {
+/// What the fan-out warns of now: a selector that does not parse or matches nothing, a pool that it no longer matches
+/// and whose load balancer is about to go.
+fn warnings(index: &Index, key: &ObjectKey, class: &str) -> Vec<Wrong> {
+    let Some(view) = index.service_view(key) else {
+        return Vec::new();
+    };
+    let config = fan_out::Config::new(class);
+    let plan = fan_out::plan(&view, &config, &BTreeMap::new(), 0);
+    let warnings = plan.events.into_iter().filter(|event| event.warning);
+    warnings
+        .map(|event| Wrong {
+            condition: None,
+            reason: event.reason.as_str().to_owned(),
+            message: event.message,
+        })
+        .collect()
+}
+
+fn service(index: &Index, class: &str, key: ObjectKey, pool_services: Vec<PoolService>) -> Service {
     let found = index.service(&key);
     let ingress = found.iter().flat_map(|service| &service.fan_out.ingress);
     let mut wrong = Vec::new();
@@ -142,7 +161,10 @@ fn service(index: &Index, key: ObjectKey, pool_services: Vec<PoolService>) -> Se
             reason: "ServiceMissing".to_owned(),
             message: "there is no such Service: what stands goes with its PoolServices".to_owned(),
         });
-    } else if pool_services.is_empty() {
+    } else {
+        wrong.extend(warnings(index, &key, class));
+    }
+    if found.is_some() && pool_services.is_empty() && wrong.is_empty() {
         wrong.push(Wrong {
             condition: None,
             reason: "NoPoolService".to_owned(),
