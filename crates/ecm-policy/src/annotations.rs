@@ -131,11 +131,12 @@ impl Settings {
     }
 }
 
-/// Whether an object with these annotations is paused (behaviour 3.5).
+/// Whether an object with these annotations is paused (behaviour 3.5). So it is by every value but `false`: whoever wrote
+/// `True` or `yes` meant to stop, and hears on condition `Accepted` that this is no value.
 pub fn is_paused(annotations: &BTreeMap<String, String>) -> bool {
     annotations
         .get(keys::PAUSED)
-        .is_some_and(|value| value == "true")
+        .is_some_and(|value| value != "false")
 }
 
 /// What parsing gives. It never fails: what is wrong stands in `faults`, and the setting has its

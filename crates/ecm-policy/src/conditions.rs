@@ -75,6 +75,9 @@ const PARTS: [ConditionType; 6] = [
     ConditionType::InSync,
 ];
 
+/// What a condition says of which nothing is known.
+const UNKNOWN: &str = "nothing is known of it yet";
+
 impl Default for Conditions {
     fn default() -> Self {
         Self::unknown()
@@ -91,7 +94,7 @@ impl Conditions {
                     condition,
                     status: Status::Unknown,
                     reason: Reason::InProgress,
-                    message: String::new(),
+                    message: UNKNOWN.to_owned(),
                 })
                 .collect(),
         )

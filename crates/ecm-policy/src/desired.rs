@@ -244,6 +244,7 @@ pub(crate) fn stack(snapshot: &Snapshot, others: Others, config: &Config, now: i
     let is_paused = settings.paused_by(&pool.annotations);
     if is_paused {
         refusals.push(paused());
+        refusals.extend(parsed.faults.iter().map(invalid));
     }
     let (Some(placement), false) = (placement, is_paused) else {
         return Desired::Hold(refusals);
@@ -345,7 +346,10 @@ fn release(snapshot: &Snapshot, others: Others) -> Desired {
     let pool = snapshot.pool.as_ref().map_or(&none, |p| &p.annotations);
     let parsed = annotations::parse(service, &snapshot.pool_service.annotations);
     if parsed.settings.paused_by(pool) {
-        return Desired::Hold(vec![paused()]);
+        let faults = parsed.faults.iter();
+        let about_pause = faults.filter(|fault| fault.setting == Setting::Paused);
+        let refusals = [paused()].into_iter().chain(about_pause.map(invalid));
+        return Desired::Hold(refusals.collect());
     }
     Desired::Release(Release {
         on_delete: on_delete(snapshot, &parsed),
@@ -368,11 +372,23 @@ fn on_delete(snapshot: &Snapshot, parsed: &Parsed) -> Option<OnDelete> {
     })
 }
 
+/// A value that cannot be used.
+pub(crate) fn invalid(fault: &Fault) -> Refusal {
+    Refusal::new(
+        ConditionType::Accepted,
+        Reason::InvalidAnnotation,
+        fault.to_string(),
+    )
+}
+
 fn paused() -> Refusal {
     Refusal::new(
         ConditionType::InSync,
         Reason::Paused,
-        format!("{} is \"true\": the cloud is left as it is", keys::PAUSED),
+        format!(
+            "annotation {} stands and is not \"false\": the cloud is left as it is",
+            keys::PAUSED
+        ),
     )
 }
 

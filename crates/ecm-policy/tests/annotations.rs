@@ -207,6 +207,14 @@ fn rule_3_6_valid_values_reach_their_setting() {
     }
 }
 
+/// The settings where one key has a value that cannot be used: whoever wrote `paused` meant to stop.
+fn default_but_paused(key: &str) -> Settings {
+    Settings {
+        paused: key == keys::PAUSED,
+        ..Settings::default()
+    }
+}
+
 #[test]
 fn rule_3_6_values_that_are_refused() {
     for (name, values) in [
@@ -286,7 +294,11 @@ fn rule_3_6_values_that_are_refused() {
                 (key.as_str(), *value)
             );
             assert_eq!(fault.setting.key(), key);
-            assert_eq!(parsed.settings, Settings::default(), "{key}: {value:?}");
+            assert_eq!(
+                parsed.settings,
+                default_but_paused(&key),
+                "{key}: {value:?}"
+            );
         }
     }
 }
@@ -390,6 +402,13 @@ fn rule_3_5_pause_holds_wherever_it_stands() {
     assert!(parse(&on, &off).settings.paused);
     assert!(parse(&off, &on).settings.paused);
     assert!(!parse(&off, &off).settings.paused);
+    for slip in ["True", "TRUE", "yes", "1", "", " true"] {
+        let slip = map(&[(keys::PAUSED, slip)]);
+        let parsed = parse(&off, &slip);
+        assert!(parsed.settings.paused, "{slip:?}");
+        assert_eq!(parsed.faults.len(), 1, "{slip:?}");
+        assert!(Settings::default().paused_by(&slip), "{slip:?}");
+    }
     let running = Settings::default();
     assert!(running.paused_by(&on) && !running.paused_by(&off));
     assert!(is_paused(&on) && !is_paused(&off) && !is_paused(&Annotations::new()));
@@ -591,7 +610,7 @@ proptest! {
         let definition = &DEFINITIONS[key];
         let parsed = in_place(definition.key, &value);
         if !parsed.faults.is_empty() {
-            prop_assert_eq!(parsed.settings, Settings::default());
+            prop_assert_eq!(parsed.settings, default_but_paused(definition.key));
         }
     }
 

@@ -302,6 +302,7 @@ fn show_plan(text: &mut String, plan: &Plan) {
         writeln!(text, "aggregate {key}={value}").unwrap();
     }
     for c in report.conditions.with_ready() {
+        assert_ne!(c.message, "", "{} says nothing", c.condition.as_str());
         writeln!(
             text,
             "{}={} {}: {}",

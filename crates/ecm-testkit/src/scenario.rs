@@ -233,7 +233,7 @@ fn console(world: &World, act: &Console) {
 /// the transcript.
 async fn until(world: &World, fact: &Fact, patience: Duration) -> bool {
     let missing = |view: &View, cloud: &Cloud| {
-        let missing = fact.missing(view, Purchases::of(cloud.journal()));
+        let missing = fact.missing(view, Purchases::of(cloud));
         missing.into_iter().collect()
     };
     comes_true(world, patience, missing).await

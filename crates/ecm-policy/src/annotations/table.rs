@@ -439,7 +439,7 @@ pub static DEFINITIONS: &[Definition] = &[
     },
     Definition {
         default: Some("false"),
-        doc: "Stops every write to the cloud. It may also stand on a NodePool, for all that is in it.",
+        doc: "Stops every write to the cloud. It may also stand on a NodePool, for all that is in it. A value that is neither true nor false stops as well, and is told as wrong.",
         source: OWN,
         ..row(
             Setting::Paused,

@@ -13,7 +13,7 @@ use super::users::{adjust, users, wait_for_id};
 use super::{Addresses, Context, Event, Plan, Step, Wait, refused, wait_for};
 use crate::annotations::keys;
 use crate::conditions::{ConditionType, Reason, Refusal, Status};
-use crate::desired::{Source, Stack, tags};
+use crate::desired::{self, Source, Stack, tags};
 use crate::ledger::{Intent, Ledger, Owner, Record};
 use crate::observed::{LoadBalancer, Observed};
 
@@ -299,11 +299,7 @@ fn refuse_faults(stack: &Stack, plan: &mut Plan) {
         plan.report.conditions.refuse(refusal);
     }
     for fault in &stack.faults {
-        plan.report.conditions.refuse(&Refusal::new(
-            ConditionType::Accepted,
-            Reason::InvalidAnnotation,
-            fault.to_string(),
-        ));
+        plan.report.conditions.refuse(&desired::invalid(fault));
     }
 }
 

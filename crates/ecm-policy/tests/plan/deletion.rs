@@ -48,12 +48,16 @@ fn rule_8_4_a_release_needs_only_the_ledger_and_takes_the_address_back_first() {
 
 #[test]
 fn rule_3_5_a_paused_pool_service_is_not_released() {
-    let mut s = snapshot(1);
-    let mut world = settled(&s);
-    annotate(&mut s, "ecm.alibabacloud.com/paused", "true");
-    s.pool_service.deleting = true;
-    assert_eq!(world.ticks(&s, 3), []);
-    assert!(!world.finalized);
+    for value in ["true", "True", "yes"] {
+        let mut s = snapshot(1);
+        let mut world = settled(&s);
+        annotate(&mut s, "ecm.alibabacloud.com/paused", value);
+        s.pool_service.deleting = true;
+        assert_eq!(world.ticks(&s, 3), [], "{value}");
+        assert!(!world.finalized, "{value}");
+        let plan = world.look(&s);
+        assert_eq!(reason(&plan, ConditionType::InSync), Some(Reason::Paused));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ens_sim::cloud::{Journal, Life, LoadBalancer, Paid, Protocol};
+use ens_sim::cloud::{Cloud, Life, LoadBalancer, Paid, Protocol};
 use poolservice_api::keys;
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ pub enum Elb {
     Id(String),
 }
 
-/// How many load balancers and EIPs were ever made.
+/// How many load balancers and EIPs were ever made in the account of the controllers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Purchases {
     load_balancers: usize,
@@ -58,10 +58,12 @@ pub(super) struct Purchases {
 }
 
 impl Purchases {
-    pub(super) fn of(journal: &Journal) -> Self {
+    pub(super) fn of(cloud: &Cloud) -> Self {
+        let account = &cloud.config().account;
+        let all = &cloud.journal().purchases;
         let count = |kind: Paid| {
-            let all = journal.purchases.iter();
-            all.filter(|purchase| purchase.kind == kind).count()
+            let of_it = all.iter().filter(|purchase| purchase.account == *account);
+            of_it.filter(|purchase| purchase.kind == kind).count()
         };
         Self {
             load_balancers: count(Paid::LoadBalancer),

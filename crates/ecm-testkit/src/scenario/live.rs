@@ -95,7 +95,7 @@ impl Scenario {
             client: sandbox.client().await?,
             running: Some(Process::start(sandbox)?),
             monitor: Monitor::default(),
-            made_before: sandbox.cloud.look(|cloud| Purchases::of(cloud.journal())),
+            made_before: sandbox.cloud.look(Purchases::of),
             violations: Vec::new(),
         };
         for object in self.config.topology.objects() {
@@ -186,7 +186,7 @@ impl Live<'_> {
     async fn until(&mut self, fact: &Fact, patience: Duration) -> Result<bool, LiveError> {
         let made_before = self.made_before;
         let missing = |view: &View, cloud: &Cloud| {
-            let made = Purchases::of(cloud.journal()).since(made_before);
+            let made = Purchases::of(cloud).since(made_before);
             fact.missing(view, made).into_iter().collect()
         };
         self.comes_true(patience, missing).await
