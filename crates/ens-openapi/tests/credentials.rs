@@ -287,6 +287,22 @@ async fn an_answer_of_the_wrong_shape_is_not_repeated_in_the_error() {
     );
 }
 
+// rule_10_5
+#[tokio::test]
+async fn the_address_of_a_server_of_ones_own_may_hold_a_password_and_is_never_shown() {
+    let world = World::new([Step::status(500, "no"), Step::refused_connection()]).variable(
+        "ALIBABA_CLOUD_CREDENTIALS_URI",
+        "http://me:word-55@127.0.0.1:9/?token=word-66",
+    );
+    let chain = world.chain();
+    let error = chain.credentials().await.unwrap_err();
+    let shown = format!("{chain:?} {error:?} {error}");
+    assert!(shown.contains("ALIBABA_CLOUD_CREDENTIALS_URI"), "{shown}");
+    for secret in ["word-55", "word-66"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
 /// A world whose CLI configuration has these profiles, the first of them named `p`.
 fn with_profiles(profiles: &str, steps: impl IntoIterator<Item = Step>) -> World {
     let config = format!(r#"{{"current":"p","profiles":[{profiles}]}}"#);

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::io::{CredentialsIo, FetchError, TemporaryAnswer, decode};
-use super::{CredentialsError, FetchCredentials, Temporary};
+use super::{CredentialsError, FetchCredentials, Secret, Temporary};
 
 /// The whole exchange; the official clients allow 5 s to connect and 10 s to read.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -16,20 +16,21 @@ const DEADLINE: Duration = Duration::from_secs(15);
 #[derive(Clone, Debug)]
 pub struct UriSource {
     io: CredentialsIo,
-    uri: String,
+    /// It may hold a password or a token.
+    uri: Secret,
 }
 
 impl UriSource {
     /// From the variable; `None` when it is not set.
     pub fn from_variables(io: &CredentialsIo) -> Option<Self> {
         Some(Self {
-            uri: io.variable("ALIBABA_CLOUD_CREDENTIALS_URI")?,
+            uri: Secret::new(io.variable("ALIBABA_CLOUD_CREDENTIALS_URI")?),
             io: io.clone(),
         })
     }
 
     async fn get(&self) -> Result<Temporary, FetchError> {
-        let request = http::Request::get(&self.uri).body(Bytes::new())?;
+        let request = http::Request::get(self.uri.expose()).body(Bytes::new())?;
         Ok(decode::<TemporaryAnswer>(&self.io.exchange(request, DEADLINE).await?)?.into())
     }
 }
