@@ -27,8 +27,8 @@ pub enum FaultFileError {
     Rule {
         /// Its number, from 1.
         number: usize,
-        /// What is wrong, and what is allowed.
-        why: &'static str,
+        /// What is wrong in which field, and what is allowed.
+        why: String,
     },
 }
 
@@ -99,11 +99,14 @@ impl FaultPlan {
 }
 
 impl Rule {
-    fn check(self) -> Result<FaultRule, &'static str> {
+    fn check(self) -> Result<FaultRule, String> {
         if let Some(action) = &self.action
             && !actions::exists(action)
         {
-            return Err("action must be the exact name of an action that is played");
+            return Err(format!(
+                "action {action:?}: no action of that name is played; the nearest is {:?}",
+                actions::nearest(action)
+            ));
         }
         let when = match (self.nth, self.between, self.chance) {
             (None, None, None) => When::Between(1, u64::MAX),
@@ -112,12 +115,27 @@ impl Rule {
                 When::Between(first, last)
             }
             (None, None, Some(chance)) if (0.0..=1.0).contains(&chance) => When::Chance(chance),
-            (Some(_), None, None) => return Err("nth counts from 1"),
-            (None, Some(_), None) => {
-                return Err("between needs two numbers from 1, the smaller first");
+            (Some(nth), None, None) => return Err(format!("nth {nth}: it counts from 1")),
+            (None, Some((first, last)), None) => {
+                return Err(format!(
+                    "between [{first}, {last}]: it needs two numbers from 1, the smaller first"
+                ));
             }
-            (None, None, Some(_)) => return Err("chance must be from 0 to 1"),
-            _ => return Err("only one of nth, between and chance may be given"),
+            (None, None, Some(chance)) => {
+                return Err(format!("chance {chance}: it must be from 0 to 1"));
+            }
+            (nth, between, chance) => {
+                let given = [
+                    nth.map(|nth| format!("nth {nth}")),
+                    between.map(|(first, last)| format!("between [{first}, {last}]")),
+                    chance.map(|chance| format!("chance {chance}")),
+                ];
+                let given: Vec<String> = given.into_iter().flatten().collect();
+                return Err(format!(
+                    "{}: only one of them may be given",
+                    given.join(" and ")
+                ));
+            }
         };
         Ok(FaultRule {
             action: self.action,
@@ -128,7 +146,7 @@ impl Rule {
 }
 
 impl Kind {
-    fn check(self) -> Result<Fault, &'static str> {
+    fn check(self) -> Result<Fault, String> {
         Ok(match self {
             Self::Refuse(refusal) => Fault::Refuse(refusal.check()?),
             Self::LoseRequest => Fault::LoseRequest,
@@ -139,16 +157,24 @@ impl Kind {
             Self::Unseen => Fault::Unseen,
             Self::OtherAccount => Fault::OtherAccount,
             Self::Stale(wait) if wait.duration() <= STALE_LIMIT => Fault::Stale(wait.duration()),
-            Self::Stale(_) => return Err("stale reaches back at most 120000 millis"),
+            Self::Stale(Wait { millis }) => {
+                return Err(format!(
+                    "stale {millis} millis: it reaches back at most {} millis",
+                    STALE_LIMIT.as_millis()
+                ));
+            }
             Self::ForgetTokens => Fault::ForgetTokens,
         })
     }
 }
 
 impl Refusal {
-    fn check(self) -> Result<ApiError, &'static str> {
+    fn check(self) -> Result<ApiError, String> {
         if !(400..=599).contains(&self.status) {
-            return Err("status must be from 400 to 599");
+            return Err(format!(
+                "status {}: it must be from 400 to 599",
+                self.status
+            ));
         }
         let mut error = ApiError::new(self.status, self.code, self.message);
         error.retry_after_ms = self.retry_after_ms;
@@ -216,30 +242,39 @@ mod tests {
 
     #[test]
     fn a_rule_that_cannot_be_is_refused_by_its_number() {
-        for (rule, word) in [
+        for (rule, why) in [
             (
                 r#"{ "action": "DeleteEips", "fault": "unseen" }"#,
-                "exact name",
+                r#"action "DeleteEips": no action of that name is played; the nearest is "DeleteEip""#,
             ),
-            (r#"{ "nth": 0, "fault": "unseen" }"#, "nth"),
-            (r#"{ "between": [3, 2], "fault": "unseen" }"#, "between"),
-            (r#"{ "chance": 1.5, "fault": "unseen" }"#, "chance"),
+            (
+                r#"{ "nth": 0, "fault": "unseen" }"#,
+                "nth 0: it counts from 1",
+            ),
+            (
+                r#"{ "between": [3, 2], "fault": "unseen" }"#,
+                "between [3, 2]: it needs two numbers from 1, the smaller first",
+            ),
+            (
+                r#"{ "chance": 1.5, "fault": "unseen" }"#,
+                "chance 1.5: it must be from 0 to 1",
+            ),
             (
                 r#"{ "nth": 1, "chance": 0.5, "fault": "unseen" }"#,
-                "only one",
+                "nth 1 and chance 0.5: only one of them may be given",
             ),
-            (r#"{ "fault": { "stale": { "millis": 120001 } } }"#, "stale"),
+            (
+                r#"{ "fault": { "stale": { "millis": 120001 } } }"#,
+                "stale 120001 millis: it reaches back at most 120000 millis",
+            ),
             (
                 r#"{ "fault": { "refuse": { "code": "X", "status": 200 } } }"#,
-                "status",
+                "status 200: it must be from 400 to 599",
             ),
         ] {
             let text = format!(r#"[{{ "fault": "unseen" }}, {rule}]"#);
             let error = FaultPlan::from_json(&text).unwrap_err().to_string();
-            assert!(
-                error.starts_with("rule 2: ") && error.contains(word),
-                "{error}"
-            );
+            assert_eq!(error, format!("rule 2: {why}"));
         }
         for text in [
             "",

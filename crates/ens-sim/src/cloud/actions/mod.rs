@@ -36,6 +36,12 @@ pub(super) fn exists(name: &str) -> bool {
     all().any(|action| action.name == name)
 }
 
+/// The name of an action that is most like this one, for a hint.
+pub(super) fn nearest(name: &str) -> &'static str {
+    let distance = |action: &&Action| strsim::osa_distance(name, action.name);
+    all().min_by_key(distance).map_or("", |action| action.name)
+}
+
 fn all() -> impl Iterator<Item = &'static Action> {
     [
         load_balancers::ACTIONS,
