@@ -61,6 +61,7 @@ pub const fn of(reason: Reason) -> Option<Definition> {
         | Reason::InvalidNodePoolSelector
         | Reason::NoMatchNodePool
         | Reason::PoolNoLongerMatches
+        | Reason::PoolNotSelected
         | Reason::PoolServiceNameConflict => (FanOut, true, Service, OncePerCause),
         Reason::PlacementMissing
         | Reason::PlacementInvalid

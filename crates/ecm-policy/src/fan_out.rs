@@ -14,6 +14,7 @@ use poolservice_api::{NodePool, NodePoolVersion, Reason};
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::{self, Ingress};
+use crate::annotations::{self, Setting};
 use crate::naming;
 use crate::plan::Event;
 use crate::selector::{Selector, SelectorError};
@@ -331,11 +332,49 @@ impl Planner<'_> {
                 ),
             );
         }
+        self.named_pools(service, selector);
         for ps in ours {
             if !wanted.contains(&ps.name) {
                 self.unmatched(ps, pool_of(ps, &service.key.name));
             }
         }
+    }
+
+    /// A load balancer for a pool that is not selected is read by nobody: the pool may be misspelt.
+    fn named_pools(&mut self, service: &Service, selector: &Selector) {
+        let key = Setting::LoadBalancerIds.key();
+        let Some(text) = &service.load_balancer_ids else {
+            return;
+        };
+        let annotation = BTreeMap::from([(key.to_owned(), text.clone())]);
+        // What does not parse is refused on each PoolService (behaviour 3.4).
+        let named = annotations::parse(&annotation, &BTreeMap::new())
+            .settings
+            .ids_by_pool;
+        let pools = self.view.pools.iter();
+        let selected = pools.filter(|pool| !pool.deleting && selector.matches(&pool.labels));
+        let selected: BTreeSet<&str> = selected.map(|pool| pool.name.as_str()).collect();
+        let unknown: Vec<&str> = named
+            .keys()
+            .map(String::as_str)
+            .filter(|pool| !selected.contains(pool))
+            .collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let selected: Vec<&str> = selected.into_iter().collect();
+        let those = if selected.is_empty() {
+            "none".to_owned()
+        } else {
+            selected.join(", ")
+        };
+        self.warn(
+            Reason::PoolNotSelected,
+            format!(
+                "annotation {key} names NodePool {}, which the Service does not select; it selects {those}",
+                unknown.join(", ")
+            ),
+        );
     }
 
     /// Sees to the PoolService `name` of a pool that is selected.

@@ -63,6 +63,7 @@ fn service() -> impl Strategy<Value = Service> {
             service_type: kind.to_owned(),
             load_balancer_class: class.map(str::to_owned),
             selector: selector.map(str::to_owned),
+            load_balancer_ids: None,
             annotations,
             labels: BTreeMap::new(),
             has_finalizer,

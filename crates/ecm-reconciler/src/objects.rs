@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecm_policy::aggregate::Ingress;
+use ecm_policy::annotations::Setting;
 use ecm_policy::fan_out;
 use ecm_policy::ledger::{self, Ledger, Owner, State};
 use ecm_policy::snapshot::{self, ObjectKey};
@@ -80,6 +81,8 @@ impl From<&core::Service> for Service {
             service_type: snapshot.service_type.clone(),
             load_balancer_class: snapshot.load_balancer_class.clone(),
             selector: annotations.and_then(|a| a.get(keys::NODE_POOL_SELECTOR).cloned()),
+            load_balancer_ids: annotations
+                .and_then(|a| a.get(Setting::LoadBalancerIds.key()).cloned()),
             annotations: chosen(annotations, is_aggregated),
             labels: chosen(meta.labels.as_ref(), is_aggregated),
             has_finalizer: has_finalizer(meta, keys::SERVICE_FINALIZER),

@@ -82,6 +82,8 @@ words! {
         NoMatchNodePool,
         /// Event: a pool no longer matches; its PoolService goes after a time of grace.
         PoolNoLongerMatches,
+        /// Event: an id of a load balancer is given for a pool that the Service does not select.
+        PoolNotSelected,
         /// Event: the name of a PoolService is invalid or belongs to somebody else.
         PoolServiceNameConflict,
 

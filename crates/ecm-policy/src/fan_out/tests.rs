@@ -28,6 +28,7 @@ fn service() -> Service {
         service_type: "LoadBalancer".to_owned(),
         load_balancer_class: Some(CLASS.to_owned()),
         selector: Some("app=deploy".to_owned()),
+        load_balancer_ids: None,
         annotations: BTreeMap::new(),
         labels: BTreeMap::new(),
         has_finalizer: true,
@@ -210,6 +211,37 @@ fn a_service_of_another_class_is_somebody_elses() {
     // One that was ours before the class changed goes.
     let plan = planned(&view(foreign, [pool("np123")], [ps("np123")]));
     assert_eq!(deleted(&plan), [("test-np123", Cause::ServiceChanged)]);
+}
+
+#[test]
+fn rule_3_6_a_load_balancer_for_a_pool_that_is_not_selected_is_told() {
+    let mut named = service();
+    named.load_balancer_ids = Some("hangzhou=lb-1,hangzou=lb-2".to_owned());
+    let mut other = pool("shanghai");
+    other.labels.clear();
+    let pools = [pool("hangzhou"), other];
+    let told = |service: &Service| {
+        let view = view(service.clone(), pools.clone(), [ps("hangzhou")]);
+        let events = plan(&view, &config(), &BTreeMap::new(), 1000).events;
+        let mut all = events.into_iter();
+        all.find(|event| event.reason == Reason::PoolNotSelected)
+    };
+    let event = told(&named).unwrap();
+    assert!(event.warning);
+    assert!(
+        event.message.contains("NodePool hangzou,"),
+        "{}",
+        event.message
+    );
+    assert!(
+        event.message.ends_with("selects hangzhou"),
+        "{}",
+        event.message
+    );
+    for right in [None, Some("hangzhou=lb-1"), Some("no list")] {
+        named.load_balancer_ids = right.map(str::to_owned);
+        assert_eq!(told(&named), None, "{right:?}");
+    }
 }
 
 #[test]

@@ -37,6 +37,9 @@ pub struct Service {
     pub load_balancer_class: Option<String>,
     /// The annotation that selects pools.
     pub selector: Option<String>,
+    /// The annotation that names a load balancer of the user's for each pool.
+    #[serde(default)]
+    pub load_balancer_ids: Option<String>,
     /// The annotations under `aggregated.`.
     pub annotations: BTreeMap<String, String>,
     /// The labels under `aggregated.`.
