@@ -105,7 +105,8 @@ impl Notifier {
         self.publish_new(&uid, regarding, event_type, reason, note.into(), action);
     }
 
-    /// Says something unless it stands already under `scope`.
+    /// Says something unless it stands already under `scope`, or somebody else has said the same of this object: a wrong
+    /// value on a Service is one piece of news, however many pools it concerns.
     fn publish_new(
         &self,
         scope: &str,
@@ -115,14 +116,24 @@ impl Notifier {
         note: String,
         action: &str,
     ) {
-        let is_new = self
-            .standing()
-            .entry(scope.to_owned())
-            .or_default()
-            .entry(reason)
-            .or_default()
-            .insert(digest(&note));
-        if is_new {
+        let digest = digest(&note);
+        let mut standing = self.standing();
+        let reasons = standing.entry(scope.to_owned()).or_default();
+        let is_new = reasons.entry(reason).or_default().insert(digest);
+        let uid = regarding.uid.as_deref().unwrap_or_default();
+        let is_of_object = |scope: &str| scope.rsplit('/').next() == Some(uid);
+        let is_said_by_another = || {
+            standing.iter().any(|(other, reasons)| {
+                other != scope
+                    && is_of_object(other)
+                    && reasons
+                        .get(&reason)
+                        .is_some_and(|all| all.contains(&digest))
+            })
+        };
+        let is_news = is_new && !is_said_by_another();
+        drop(standing);
+        if is_news {
             self.publish(regarding, event_type, reason, note, action);
         }
     }
@@ -146,7 +157,7 @@ impl Notifier {
     }
 
     /// Like [`keep_standing`](Self::keep_standing), for one of several objects that have something
-    /// to say of `regarding`: each settles what it said itself.
+    /// to say of `regarding`: each settles what it said itself, and what several say is said once.
     pub fn keep_standing_by(
         &self,
         by: &str,

@@ -42,16 +42,26 @@ async fn apply(world: &World, service: Value) {
     sleep(Duration::from_secs(60)).await;
 }
 
-/// The events of one reason, each with its text and how often it was said.
+/// The warnings of one reason on the Service, each with its text and how often it was said.
 async fn said(world: &World, reason: &str) -> Vec<(String, i32)> {
+    said_on(world, ("Service", "web"), "Warning", reason).await
+}
+
+/// The same of any object and type.
+async fn said_on(
+    world: &World,
+    object: (&str, &str),
+    event_type: &str,
+    reason: &str,
+) -> Vec<(String, i32)> {
     let client = Client::new(world.cluster().service(), "default");
     let events = Api::<Event>::namespaced(client, "default");
     let all = events.list(&ListParams::default()).await.unwrap();
     let of_reason = all.items.into_iter().filter(|event| {
         let on = event.regarding.clone().unwrap();
         event.reason.as_deref() == Some(reason)
-            && event.type_.as_deref() == Some("Warning")
-            && (on.kind.as_deref(), on.name.as_deref()) == (Some("Service"), Some("web"))
+            && event.type_.as_deref() == Some(event_type)
+            && (on.kind.as_deref(), on.name.as_deref()) == (Some(object.0), Some(object.1))
     });
     of_reason
         .map(|event| {
@@ -158,4 +168,76 @@ async fn rule_2_3_a_name_that_is_taken_is_told_with_both_sides_and_the_other_poo
         "it is left alone"
     );
     assert_eq!(theirs["metadata"]["finalizers"], Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_3_4_a_value_that_cannot_be_is_told_once_on_the_service_and_on_each_pool_service() {
+    let world = world();
+    let key = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-eip-bandwidth";
+    // Edits that are no answer to it, and looks that time brings, are no reason to repeat it.
+    for edit in ["1", "2", "3"] {
+        let annotations = json!({ key: "7 Mbit/s", "aggregated.note": edit });
+        apply(&world, service(Some("k8s-svc=cube"), &annotations)).await;
+    }
+    sleep(Duration::from_secs(1_000)).await;
+    for object in [
+        ("Service", "web"),
+        ("PoolService", "web-np-0"),
+        ("PoolService", "web-np-1"),
+    ] {
+        let events = said_on(&world, object, "Warning", "InvalidAnnotation").await;
+        assert_eq!(
+            (events.len(), events[0].1),
+            (1, 1),
+            "{object:?}: {events:?}"
+        );
+        for part in [key, "7 Mbit/s", "5 to 10000"] {
+            assert!(events[0].0.contains(part), "{part}: {events:?}");
+        }
+    }
+    assert!(made_nothing(&world), "before creation nothing is created");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_4_7_whoever_waits_for_an_id_says_so_once_and_calls_nobody() {
+    let world = world();
+    let key = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-managed-by-user";
+    for edit in ["1", "2", "3"] {
+        let annotations = json!({ key: "true", "aggregated.note": edit });
+        apply(&world, service(Some("k8s-svc=cube"), &annotations)).await;
+    }
+    sleep(Duration::from_secs(1_000)).await;
+    for name in ["web-np-0", "web-np-1"] {
+        let object = ("PoolService", name);
+        let events = said_on(&world, object, "Normal", "WaitingForLoadBalancerId").await;
+        assert_eq!((events.len(), events[0].1), (1, 1), "{name}: {events:?}");
+    }
+    assert!(made_nothing(&world));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_3_6_an_id_for_a_pool_that_is_not_selected_is_told_once() {
+    let world = world();
+    let managed = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-managed-by-user";
+    let ids = "ecm.alibabacloud.com/loadbalancer-ids";
+    for edit in ["1", "2"] {
+        let annotations =
+            json!({ managed: "true", ids: "np-O=lb-1,np-1=lb-2", "aggregated.note": edit });
+        apply(&world, service(Some("k8s-svc=cube"), &annotations)).await;
+    }
+    let events = said(&world, "PoolNotSelected").await;
+    assert_eq!(events, [], "a name that no pool can have is no list at all");
+    let annotations = json!({ managed: "true", ids: "np-o=lb-1,np-1=lb-2" });
+    for _ in 0..2 {
+        apply(&world, service(Some("k8s-svc=cube"), &annotations)).await;
+    }
+    let events = said(&world, "PoolNotSelected").await;
+    assert_eq!((events.len(), events[0].1), (1, 1), "{events:?}");
+    assert!(events[0].0.contains("NodePool np-o,"), "{events:?}");
+    assert!(events[0].0.ends_with("it selects np-0, np-1"), "{events:?}");
+}
+
+/// Whether the cloud holds nothing that the controllers made.
+fn made_nothing(world: &World) -> bool {
+    world.cloud(|cloud| cloud.journal().purchases.is_empty())
 }

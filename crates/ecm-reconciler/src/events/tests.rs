@@ -182,3 +182,22 @@ async fn rule_10_3_each_of_several_settles_only_what_it_said_itself() {
     assert_eq!(notifier.objects(), 0);
     assert_eq!(notes(publisher, &calls).await, ["one", "two", "one"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn rule_3_4_what_several_say_of_an_object_is_said_once_until_the_last_has_settled_it() {
+    let (notifier, publisher, calls) = notifier(accept);
+    let reasons = [Reason::InvalidAnnotation];
+    let say = |by: &str, object: &str, events: &[plan::Event]| {
+        notifier.keep_standing_by(by, &on(object), &reasons, events, "Sync");
+    };
+    let same = [event(Reason::InvalidAnnotation, "same")];
+    say("ps-1", "svc", &same);
+    say("ps-2", "svc", &same);
+    say("ps-1", "svc", &[]);
+    say("ps-1", "svc", &same);
+    say("ps-3", "other", &same);
+    say("ps-1", "svc", &[]);
+    say("ps-2", "svc", &[]);
+    say("ps-2", "svc", &same);
+    assert_eq!(notes(publisher, &calls).await, ["same", "same", "same"]);
+}
