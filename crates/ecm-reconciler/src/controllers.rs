@@ -168,7 +168,7 @@ impl Controllers {
 
     /// How many Services the fan-out half works on side by side, and how many PoolServices of each
     /// region the elb half: a region that does not answer keeps no workers from the others (behaviour
-    /// 11.2).
+    /// 11.2). As many more work on what is urgent: deletions, and what has no address yet.
     pub fn workers(mut self, workers: NonZeroUsize) -> Self {
         self.workers = workers;
         self

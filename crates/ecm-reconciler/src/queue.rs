@@ -6,7 +6,8 @@
 //! order in which they became due, so that one that is added all the time does not hold up the others.
 //!
 //! Keys are of groups, and there is a limit to those of one group that are worked on at a time: where
-//! the keys of one group take for ever, those of another have workers all the same.
+//! the keys of one group take for ever, those of another have workers all the same. Within a group the
+//! urgent keys have workers of their own, as many as the others.
 //!
 //! Time is [`tokio::time`] only, so that tests can pause it.
 
@@ -24,6 +25,7 @@ mod rank;
 mod run;
 
 use due::Due;
+use rank::Crew;
 pub use rank::{Rank, Urgency};
 pub use run::{Next, run};
 
@@ -56,8 +58,8 @@ struct State<K> {
     later_at: BTreeMap<K, (Instant, u64)>,
     /// Handed out and not given back.
     leased: BTreeMap<K, Leased>,
-    /// How many keys of each group are handed out; no number is zero.
-    running: BTreeMap<Arc<str>, usize>,
+    /// How many keys are handed out to each crew; no number is zero.
+    running: BTreeMap<Crew, usize>,
     /// How often in a row a key failed.
     failures: BTreeMap<K, u32>,
     /// Number of the next entry of `later` or `due`.
@@ -195,7 +197,7 @@ impl<K: Ord + Clone> WorkQueue<K> {
     }
 
     /// The next key that is due, as soon as there is one of a group of which fewer than `per_group`
-    /// are handed out; `None` once the queue is shut down.
+    /// are handed out, the urgent and the others counted apart; `None` once the queue is shut down.
     pub async fn next(&self, per_group: NonZeroUsize) -> Option<Lease<K>> {
         loop {
             // Registered before the look at the state, so that nothing is missed in between.
@@ -256,7 +258,7 @@ impl<K: Ord + Clone> WorkQueue<K> {
     fn give_back(&self, key: &K) {
         let mut state = self.lock();
         if let Some(Leased { rank, again }) = state.leased.remove(key) {
-            state.ended(&rank.group);
+            state.ended(&rank.crew());
             if let Some(again) = again {
                 state.make_due(key.clone(), again);
             }
@@ -325,20 +327,23 @@ impl<K: Ord + Clone> State<K> {
 
     fn take(&mut self, per_group: NonZeroUsize) -> Option<K> {
         let running = &self.running;
-        let may_have = |group: &str| running.get(group).is_none_or(|n| *n < per_group.get());
+        let may_have = |group: &Arc<str>, urgency| {
+            let crew = Crew::new(group, urgency);
+            running.get(&crew).is_none_or(|n| *n < per_group.get())
+        };
         let (key, rank) = self.due.take(may_have)?;
-        *self.running.entry(rank.group.clone()).or_default() += 1;
+        *self.running.entry(rank.crew()).or_default() += 1;
         self.leased
             .insert(key.clone(), Leased { rank, again: None });
         Some(key)
     }
 
-    /// A key of this group is not worked on any more.
-    fn ended(&mut self, group: &Arc<str>) {
-        if let Some(running) = self.running.get_mut(group) {
+    /// This crew works on one key less.
+    fn ended(&mut self, crew: &Crew) {
+        if let Some(running) = self.running.get_mut(crew) {
             *running -= 1;
             if *running == 0 {
-                self.running.remove(group);
+                self.running.remove(crew);
             }
         }
     }

@@ -48,10 +48,14 @@ impl<K: Ord + Clone> Due<K> {
         self.places.insert(key, (rank, number));
     }
 
-    /// Takes out the next key of a group that may have one more worked on.
-    pub(super) fn take(&mut self, may_have: impl Fn(&str) -> bool) -> Option<(K, Rank)> {
+    /// Takes out the next key of a group that may have one more of that urgency worked on.
+    pub(super) fn take(
+        &mut self,
+        may_have: impl Fn(&Arc<str>, Urgency) -> bool,
+    ) -> Option<(K, Rank)> {
         let lines = || {
-            let open = self.lines.iter().filter(|((group, _), _)| may_have(group));
+            let all = self.lines.iter();
+            let open = all.filter(|((group, urgency), _)| may_have(group, *urgency));
             open.filter_map(|((_, urgency), line)| Some((*urgency, line.first_key_value()?)))
         };
         let (urgent, first) = lines()
@@ -93,7 +97,7 @@ mod tests {
     }
 
     fn all(due: &mut Due<u32>) -> Vec<u32> {
-        let taken = std::iter::from_fn(|| due.take(|_| true));
+        let taken = std::iter::from_fn(|| due.take(|_, _| true));
         taken.map(|(key, _)| key).collect()
     }
 
@@ -128,7 +132,7 @@ mod tests {
         let mut due = Due::new();
         due.insert(0, rank("full", Urgency::Urgent), 0);
         due.insert(1, rank("free", Urgency::Routine), 1);
-        let next = |due: &mut Due<u32>| due.take(|group| group != "full").map(|(key, _)| key);
+        let next = |due: &mut Due<u32>| due.take(|group, _| **group != *"full").map(|(key, _)| key);
         assert_eq!(next(&mut due), Some(1));
         assert_eq!(next(&mut due), None);
         assert!(due.contains(&0));

@@ -19,12 +19,34 @@ pub enum Urgency {
 pub struct Rank {
     /// The more urgent go first.
     pub urgency: Urgency,
-    /// What it shares with others, so that trouble there holds up those only: its region. Of each group so many keys are
-    /// worked on at a time, whatever happens to the other groups.
+    /// What it shares with others, so that trouble there holds up those only: its region. Of each group so many urgent keys
+    /// and so many others are worked on at a time, whatever happens to the other groups.
     pub group: Arc<str>,
 }
 
+/// The workers that a key takes one of: the urgent keys of a group have workers of their own, so that neither those nor
+/// the others wait for each other (behaviour 11.2).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Crew {
+    group: Arc<str>,
+    is_urgent: bool,
+}
+
+impl Crew {
+    pub(super) fn new(group: &Arc<str>, urgency: Urgency) -> Self {
+        Self {
+            group: Arc::clone(group),
+            is_urgent: urgency == Urgency::Urgent,
+        }
+    }
+}
+
 impl Rank {
+    /// Who works on it.
+    pub(super) fn crew(&self) -> Crew {
+        Crew::new(&self.group, self.urgency)
+    }
+
     /// This, and no less urgent than that.
     pub(super) fn at_least(mut self, urgency: Urgency) -> Self {
         self.urgency = self.urgency.min(urgency);

@@ -34,7 +34,7 @@ impl Next {
     }
 }
 
-/// Hands the keys of `queue` to `handle`, at most `workers` of a group at a time, until `stop` is
+/// Hands the keys of `queue` to `handle`, at most `workers` urgent ones and as many others of a group at a time, until `stop` is
 /// cancelled; then waits for those that are running. `name` says in the log what is at work.
 ///
 /// A run that fails or panics is logged with its key and tried again with backoff. A panic touches

@@ -360,6 +360,40 @@ async fn rule_11_2_what_was_touched_goes_before_what_is_due_by_time_also_when_it
 }
 
 #[tokio::test(start_paused = true)]
+async fn rule_11_2_a_deletion_does_not_wait_for_workers_that_never_come_back() {
+    let queue = WorkQueue::new(
+        |bound| bound,
+        |key: &u32| Rank {
+            urgency: if *key >= 100 {
+                Urgency::Urgent
+            } else {
+                Urgency::Routine
+            },
+            group: "region".into(),
+        },
+    );
+    let two = NonZeroUsize::new(2).unwrap();
+    let next = || queue.next(two).now_or_never().flatten();
+    (0..10).for_each(|key| queue.add(key));
+    let routine: Vec<_> = std::iter::from_fn(next).collect();
+    assert_eq!(routine.len(), 2, "all workers of what is routine hang");
+    (100..110).for_each(|key| queue.add(key));
+    let urgent: Vec<_> = std::iter::from_fn(next).collect();
+    let keys: Vec<u32> = urgent.iter().map(|lease| *lease.key()).collect();
+    assert_eq!(
+        keys,
+        [100, 101],
+        "and no more of them than there are workers"
+    );
+    drop(routine);
+    let freed: Vec<u32> = std::iter::from_fn(next)
+        .map(|lease| *lease.key())
+        .take(3)
+        .collect();
+    assert!(freed.iter().all(|key| *key < 100), "{freed:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn rule_11_2_groups_whose_keys_take_for_ever_keep_no_worker_from_another() {
     let group = |key: &u32| Rank {
         group: (key % 10).to_string().into(),
