@@ -17,6 +17,63 @@
 //! | [`ledger`], [`ownership`] | what is ours |
 //! | [`plan`] | what to do now, what to wait for |
 //! | [`conditions`], [`events`], [`aggregate`] | what to tell people |
+//!
+//! A plan is one step of a conversation: it asks for what it has to know, and is made again with the answer.
+//!
+//! ```
+//! use ecm_policy::desired::{Config, desired};
+//! use ecm_policy::ledger::State;
+//! use ecm_policy::observed::{ByName, Observed};
+//! use ecm_policy::plan::{Context, Need, plan};
+//! use ecm_policy::snapshot::{Identity, Snapshot};
+//! use serde_json::json;
+//!
+//! let now = 1_767_225_600;
+//! let snapshot: Snapshot = serde_json::from_value(json!({
+//!     "pool_service": {
+//!         "key": { "namespace": "shop", "name": "web-hefei" }, "uid": "1", "resource_version": "1", "generation": 1,
+//!         "load_balancer_class": "alibabacloud.com/elb", "service": "web", "pool": "hefei", "annotations": {},
+//!         "deleting": false, "has_finalizer": false, "published": [], "created_at": now,
+//!     },
+//!     "service": {
+//!         "key": { "namespace": "shop", "name": "web" }, "uid": "2", "service_type": "LoadBalancer",
+//!         "load_balancer_class": "alibabacloud.com/elb", "external_traffic_policy": "Local", "annotations": {},
+//!         "ports": [{ "name": "", "protocol": "TCP", "port": 80, "node_port": 30080 }], "source_ranges": [],
+//!         "client_ip_affinity": false, "load_balancer_ip": null, "wants_ipv6": false, "deleting": false,
+//!     },
+//!     "pool": {
+//!         "name": "hefei", "uid": "3", "labels": {}, "deleting": false,
+//!         "annotations": {
+//!             "alibabacloud.com/ens-region-id": "cn-hefei", "alibabacloud.com/ens-network-id": "n-1",
+//!             "alibabacloud.com/ens-vswitch-id": "vsw-1",
+//!         },
+//!     },
+//!     "nodes": [], "endpoints": [], "sharing": [], "owner_of_named": null,
+//! }))?;
+//! let identity = Identity {
+//!     load_balancer_class: "alibabacloud.com/elb".to_owned(),
+//!     cluster_id: "c1".to_owned(),
+//!     cluster_uid: "4".to_owned(),
+//!     cloud_account: None,
+//! };
+//! let wanted = desired(&snapshot, &Config::new(identity.clone()), now);
+//! let cx = Context { identity: &identity, pool_service: &snapshot.pool_service, now };
+//!
+//! let first = plan(&wanted, &Observed::default(), &State::None, &cx);
+//! assert!(first.needs.contains(&Need::ByName), "{:?}", first.needs);
+//!
+//! // In a cloud where nothing bears our names:
+//! let observed = Observed {
+//!     by_name: Some(ByName { begun_at: now, ..ByName::default() }),
+//!     vswitches: Some(vec!["vsw-1".to_owned()]),
+//!     ..Observed::default()
+//! };
+//! let next = plan(&wanted, &observed, &State::None, &cx);
+//! assert!(next.ledger.is_some(), "it is recorded before anything is made");
+//! let steps: Vec<String> = next.steps().map(ToString::to_string).collect();
+//! assert_eq!(steps, ["create the load balancer", "create the EIP"]);
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod aggregate;
