@@ -18,6 +18,9 @@
 //! | [`plan`] | what to do now, what to wait for |
 //! | [`conditions`], [`events`], [`aggregate`] | what to tell people |
 //!
+//! A program that uses this chooses the version of the Kubernetes API, as k8s-openapi asks of programs:
+//! `k8s-openapi = { version = "0.29", features = ["latest"] }` among its dependencies.
+//!
 //! A plan is one step of a conversation: it asks for what it has to know, and is made again with the answer.
 //!
 //! ```
@@ -60,9 +63,9 @@
 //! let cx = Context { identity: &identity, pool_service: &snapshot.pool_service, now };
 //!
 //! let first = plan(&wanted, &Observed::default(), &State::None, &cx);
-//! assert!(first.needs.contains(&Need::ByName), "{:?}", first.needs);
+//! assert!(first.needs.contains(&Need::VSwitches), "which are there, and then: does anything bear our names?");
 //!
-//! // In a cloud where nothing bears our names:
+//! // In a cloud that has the vSwitch, and where nothing bears our names:
 //! let observed = Observed {
 //!     by_name: Some(ByName { begun_at: now, ..ByName::default() }),
 //!     vswitches: Some(vec!["vsw-1".to_owned()]),
