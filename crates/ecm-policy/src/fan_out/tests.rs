@@ -217,9 +217,10 @@ fn a_service_of_another_class_is_somebody_elses() {
 fn rule_3_6_a_load_balancer_for_a_pool_that_is_not_selected_is_told() {
     let mut named = service();
     named.load_balancer_ids = Some("hangzhou=lb-1,hangzou=lb-2".to_owned());
-    let mut other = pool("shanghai");
+    let (mut other, mut going) = (pool("shanghai"), pool("hangzou"));
     other.labels.clear();
-    let pools = [pool("hangzhou"), other];
+    going.deleting = true;
+    let pools = [pool("hangzhou"), other, going];
     let told = |service: &Service| {
         let view = view(service.clone(), pools.clone(), [ps("hangzhou")]);
         let events = plan(&view, &config(), &BTreeMap::new(), 1000).events;
