@@ -5,8 +5,6 @@
 #[path = "../../crates/ens-openapi/tests/support/parrot.rs"]
 mod parrot;
 
-use std::sync::{Arc, Mutex};
-
 use bytes::Bytes;
 use ens_openapi::{Client, Context, Credentials, Effect, Error, Params, StaticCredentials};
 use libfuzzer_sys::fuzz_target;
