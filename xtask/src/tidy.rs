@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::workspace;
 
+mod cloud_writes;
 mod rules;
 
 /// Which crates of ours each crate may use, tests included. Simulators know nobody: they must not
@@ -104,10 +105,17 @@ pub(crate) fn run() -> Result<()> {
         faults.extend(unsafe_code(package)?);
     }
     faults.extend(io_in_policy()?);
+    let writes = cloud_writes::writes(&workspace::read(Path::new(cloud_writes::TRAIT))?);
+    ensure!(
+        !writes.is_empty(),
+        "{} has no method that changes the cloud",
+        cloud_writes::TRAIT
+    );
     let mut proven = BTreeSet::new();
     for file in workspace::files()? {
         let text = workspace::read(&file)?;
         faults.extend(text_faults(&file, &text));
+        faults.extend(cloud_writes::faults(&file, &text, &writes));
         // The checks' own examples prove nothing.
         if file.extension().is_some_and(|end| end == "rs") && !file.starts_with("xtask") {
             proven.extend(rules::proven(&text));
