@@ -73,6 +73,10 @@ fn outputs() -> Result<Vec<Output>> {
             text: format!("{INSTALL_HEADER}{}", documents.join("---\n")),
         },
         Output {
+            path: "deploy/ram/policy.json",
+            text: ram_policy()?,
+        },
+        Output {
             path: "docs/reference/annotations.md",
             text: annotations::markdown(),
         },
@@ -121,6 +125,13 @@ fn yaml(object: &impl Serialize) -> Result<String> {
         text.push('\n');
     }
     Ok(text)
+}
+
+/// The policy of the RAM user. It has a folder of its own: `kubectl apply -f deploy/` takes JSON too.
+fn ram_policy() -> Result<String> {
+    let policy = ecm_reconciler::permissions::ram_policy();
+    let text = serde_json::to_string_pretty(&policy).context("write JSON")?;
+    Ok(format!("{text}\n"))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

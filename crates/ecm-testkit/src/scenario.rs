@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::time::sleep;
 
-use self::console::act_on;
+use self::console::{BUSY, TRIES, act_on};
 use self::fact::Purchases;
 use crate::invariants::{Expect, drift_calls, settled};
 use crate::transcript::Transcript;
@@ -23,6 +23,7 @@ pub mod guide;
 mod leader;
 mod live;
 mod losses;
+mod names;
 mod parts;
 mod pools;
 mod ports;
@@ -35,13 +36,14 @@ pub use live::LiveError;
 
 /// Every scenario that both kinds of worlds play, by what it is about. Those of one group leave a cluster as they found
 /// it.
-pub fn groups() -> [(&'static str, Vec<Scenario>); 9] {
+pub fn groups() -> [(&'static str, Vec<Scenario>); 10] {
     [
         ("guide", guide::all()),
         ("ports", ports::all()),
         ("pools", pools::all()),
         ("endpoints", endpoints::all()),
         ("settings", settings::all()),
+        ("names", names::all()),
         ("users", users::all()),
         ("losses", losses::all()),
         ("deletion", deletion::all()),
@@ -138,6 +140,14 @@ pub enum ScenarioError {
     /// The world could not be made, or refused a step.
     #[error(transparent)]
     World(#[from] WorldError),
+    /// The cloud refused what a person does in its console.
+    #[error("{act:?} in the console is refused: {code}")]
+    Console {
+        /// What the person does.
+        act: Console,
+        /// The cloud's code.
+        code: String,
+    },
 }
 
 impl Run {
@@ -179,7 +189,7 @@ impl Scenario {
 }
 
 /// Takes a step; says whether it came out.
-async fn take(world: &World, step: &Step) -> Result<bool, WorldError> {
+async fn take(world: &World, step: &Step) -> Result<bool, ScenarioError> {
     match step {
         Step::Apply(object) => world.apply(object.clone())?,
         Step::Delete {
@@ -188,7 +198,7 @@ async fn take(world: &World, step: &Step) -> Result<bool, WorldError> {
             name,
         } => world.delete(api_version, kind, namespace_of(kind), name),
         Step::NodeReady(node, status) => world.set_node_ready(node, status)?,
-        Step::Console(act) => console(world, act),
+        Step::Console(act) => console(world, act).await?,
         Step::Kill => {
             world.kill();
             sleep(Duration::from_secs(5)).await;
@@ -221,12 +231,27 @@ fn namespace_of(kind: &str) -> &'static str {
     }
 }
 
-fn console(world: &World, act: &Console) {
-    let view = world.view();
-    let now = world.clock().cloud();
-    world.cloud(|cloud| act_on(cloud, &view, act, now));
+/// What is refused because a load balancer is busy is tried again, as people do.
+async fn console(world: &World, act: &Console) -> Result<(), ScenarioError> {
+    let mut tries = 1;
+    loop {
+        let view = world.view();
+        let now = world.clock().cloud();
+        match world.cloud(|cloud| act_on(cloud, &view, act, now)) {
+            Ok(()) => break,
+            Err(code) if code == BUSY && tries < TRIES => tries += 1,
+            Err(code) => return Err(refused(act, code)),
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
     let (view, calls) = (world.view(), world.cloud(|cloud| cloud.journal().total()));
     world.watch_for(|monitor| act.tell(monitor, &view, calls));
+    Ok(())
+}
+
+fn refused(act: &Console, code: String) -> ScenarioError {
+    let act = act.clone();
+    ScenarioError::Console { act, code }
 }
 
 /// Waits until a fact is so, and no longer than `patience`; says whether it came to be. What is instead then stands in

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 const LANES: [&[&str]; 4] = [
     &["guide", "endpoints"],
     &["losses", "ports", "settings"],
-    &["deletion", "pools"],
+    &["deletion", "pools", "names"],
     &["users", "leader"],
 ];
 

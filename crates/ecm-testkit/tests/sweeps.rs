@@ -138,6 +138,37 @@ fn the_guide_works_whatever_the_cloud_turns_out_to_be_like() {
     }
 }
 
+/// The guide's scenarios have a test of their own.
+#[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "minutes in a build that is not optimised; .ci/run has one that is"
+)]
+fn every_scenario_comes_out_whatever_the_cloud_turns_out_to_be_like() {
+    let mut failures = Vec::new();
+    for scenario in scenario::all().split_off(guide::all().len()) {
+        for (name, switches) in Switches::each() {
+            let mut scenario = scenario.clone();
+            // What the cloud refuses to change while it runs has to be stopped (behaviour 6.2).
+            if switches.set_refused_while_running && scenario.name == "listener-settings" {
+                scenario
+                    .steps
+                    .retain(|step| !matches!(step, Step::KeepServing(..)));
+            }
+            scenario.config.switches = switches;
+            let run = sweep::play(&scenario, 4, &[]).unwrap();
+            if !run.violations().is_empty() {
+                failures.push((format!("{}, {name}", scenario.name), run.violations()));
+            }
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} failed: {failures:#?}",
+        failures.len()
+    );
+}
+
 #[test]
 fn the_guide_works_on_a_cloud_whose_lists_lag() {
     for scenario in guide::all() {

@@ -1,7 +1,7 @@
 //! What people do in the cloud's console, past the controllers.
 
 use ens_sim::Timestamp;
-use ens_sim::cloud::{Cloud, InstanceStatus, Protocol};
+use ens_sim::cloud::{Cloud, InstanceStatus, Protocol, Response};
 
 use super::fact::id_in_ledger;
 use crate::invariants::Monitor;
@@ -25,8 +25,19 @@ pub enum Console {
     Clear,
 }
 
-/// Does in the cloud what a person does in its console.
-pub(super) fn act_on(cloud: &mut Cloud, view: &View, act: &Console, now: Timestamp) {
+/// How often a person tries again what the cloud refuses because something else is being changed.
+pub(super) const TRIES: usize = 60;
+
+/// The refusal of what a person may do in a moment: their load balancer is busy.
+pub(super) const BUSY: &str = "IncorrectInstanceStatus";
+
+/// Does in the cloud what a person does in its console; gives the code with which it refuses.
+pub(super) fn act_on(
+    cloud: &mut Cloud,
+    view: &View,
+    act: &Console,
+    now: Timestamp,
+) -> Result<(), String> {
     let mut take_away = |name: &str, record: &str| {
         if let Some(id) = id_in_ledger(view, name, record) {
             cloud.vanish(&id, now);
@@ -49,7 +60,12 @@ pub(super) fn act_on(cloud: &mut Cloud, view: &View, act: &Console, now: Timesta
                 ("ListenerPort", &port.to_string()),
                 ("Description", "a person's"),
             ];
-            persons_call(cloud, "CreateLoadBalancerTCPListener", &params, now);
+            return answer(&persons_call(
+                cloud,
+                "CreateLoadBalancerTCPListener",
+                &params,
+                now,
+            ));
         }
         Console::RemoveListener(id, port) => {
             let params = [
@@ -57,7 +73,12 @@ pub(super) fn act_on(cloud: &mut Cloud, view: &View, act: &Console, now: Timesta
                 ("ListenerPort", &port.to_string()),
                 ("ListenerProtocol", "tcp"),
             ];
-            persons_call(cloud, "DeleteLoadBalancerListener", &params, now);
+            return answer(&persons_call(
+                cloud,
+                "DeleteLoadBalancerListener",
+                &params,
+                now,
+            ));
         }
         Console::Clear => {
             let snapshot = cloud.snapshot();
@@ -70,6 +91,14 @@ pub(super) fn act_on(cloud: &mut Cloud, view: &View, act: &Console, now: Timesta
                 cloud.vanish(id, now);
             }
         }
+    }
+    Ok(())
+}
+
+fn answer(response: &Response) -> Result<(), String> {
+    match response.code() {
+        Some(code) => Err(code.to_owned()),
+        None => Ok(()),
     }
 }
 

@@ -26,6 +26,10 @@ pub enum Fact {
     Backends(Elb, Vec<String>),
     /// These listeners and no others are there.
     Listeners(Elb, Vec<(Protocol, u16)>),
+    /// A listener has these attributes, by their API names.
+    Settings(Elb, Protocol, u16, Vec<(&'static str, Value)>),
+    /// A load balancer bears this name.
+    Name(Elb, String),
     /// So many load balancers, and as many EIPs, that controllers made are there.
     There(usize),
     /// So many load balancers, and so many EIPs, were made since the scenario began.
@@ -109,6 +113,25 @@ impl Fact {
                     listeners.map(|l| (l.protocol, l.port)).collect()
                 });
                 (found == Some(wanted), format!("{found:?}"))
+            }
+            Self::Settings(elb, protocol, port, wanted) => {
+                let mut listeners = elb
+                    .find(view)
+                    .into_iter()
+                    .flat_map(|lb| lb.listeners.values());
+                let found = listeners.find(|l| (l.protocol, l.port) == (*protocol, *port));
+                let is_so = found.is_some_and(|listener| {
+                    let mut wanted = wanted.iter();
+                    wanted.all(|(name, value)| listener.settings.get(*name) == Some(value))
+                });
+                (
+                    is_so,
+                    format!("{:?}", found.map(|listener| &listener.settings)),
+                )
+            }
+            Self::Name(elb, name) => {
+                let found = elb.find(view).map(|lb| &lb.name);
+                (found == Some(name), format!("{found:?}"))
             }
             Self::There(count) => {
                 let is_made = |name: &str| name.starts_with("k8s/");

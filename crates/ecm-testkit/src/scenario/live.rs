@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use self::process::Process;
 use super::fact::{Fact, Purchases};
-use super::{Scenario, Step, act_on, namespace_of};
+use super::{BUSY, Console, Scenario, ScenarioError, Step, TRIES, act_on, namespace_of};
 use crate::controllers::RunningError;
 use crate::invariants::{Expect, Monitor, settled};
 use crate::node::ready;
@@ -66,6 +66,9 @@ pub enum LiveError {
     /// The controllers.
     #[error("the controllers")]
     Controllers(#[from] RunningError),
+    /// A step.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
     /// An object or a kind that no scenario has.
     #[error("{0} is not a kind of a scenario")]
     Kind(String),
@@ -139,15 +142,7 @@ impl Live<'_> {
                 name,
             } => self.delete(api_version, kind, name).await?,
             Step::NodeReady(node, status) => self.set_node_ready(node, status).await?,
-            Step::Console(act) => {
-                let view = self.view().await?;
-                let cloud = &self.sandbox.cloud;
-                let now = cloud.now();
-                cloud.with_cloud(|cloud| act_on(cloud, &view, act, now));
-                let view = self.view().await?;
-                let calls = cloud.look(|cloud| cloud.journal().total());
-                act.tell(&mut self.monitor, &view, calls);
-            }
+            Step::Console(act) => self.console(act).await?,
             Step::Kill => {
                 self.running = None;
                 sleep(AWAY).await;
@@ -176,6 +171,26 @@ impl Live<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// What is refused because a load balancer is busy is tried again, as people do.
+    async fn console(&mut self, act: &Console) -> Result<(), LiveError> {
+        let cloud = &self.sandbox.cloud;
+        let mut tries = 1;
+        loop {
+            let view = self.view().await?;
+            let now = cloud.now();
+            match cloud.with_cloud(|cloud| act_on(cloud, &view, act, now)) {
+                Ok(()) => break,
+                Err(code) if code == BUSY && tries < TRIES => tries += 1,
+                Err(code) => return Err(super::refused(act, code).into()),
+            }
+            sleep(LOOK).await;
+        }
+        let view = self.view().await?;
+        let calls = cloud.look(|cloud| cloud.journal().total());
+        act.tell(&mut self.monitor, &view, calls);
+        Ok(())
     }
 
     async fn settle(&mut self, expect: Expect) -> Result<bool, LiveError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ens_sim::cloud::Protocol;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::guide::{daemon_set, service};
 use super::parts::{
@@ -14,7 +14,13 @@ use super::{Elb, Fact, Scenario, Step};
 use crate::invariants::Expect;
 
 pub(super) fn all() -> Vec<Scenario> {
-    vec![bandwidth(), refused(), immutable(), other_class()]
+    vec![
+        bandwidth(),
+        listeners(),
+        refused(),
+        immutable(),
+        other_class(),
+    ]
 }
 
 /// Up and down, on the same EIP (behaviour 4.5).
@@ -30,6 +36,71 @@ fn bandwidth() -> Scenario {
         made(2),
     ];
     life("bandwidth", steps)
+}
+
+/// Settings of a TCP and a UDP listener change and change back, in place (behaviour 4.5, 6.2).
+fn listeners() -> Scenario {
+    let port = |protocol: &str, port: u16| {
+        json!({
+            "name": protocol.to_lowercase(), "protocol": protocol, "port": port, "targetPort": 80,
+            "nodePort": 30_000 + port,
+        })
+    };
+    let ports = json!([port("TCP", 80), port("UDP", 53)]);
+    let set = |annotations: Value| {
+        let spec = json!({ "ports": ports });
+        Step::Apply(with(service(annotations, &[]), spec))
+    };
+    let are = |protocol: Protocol, port: u16, settings: &[(&'static str, Value)]| {
+        let elb = Elb::Of(of(HEFEI));
+        Step::Until(Fact::Settings(elb, protocol, port, settings.to_vec()))
+    };
+    let (tcp, udp) = (Protocol::Tcp, Protocol::Udp);
+    let steps = vec![
+        set(json!({})),
+        settle(),
+        Step::KeepServing(tcp, 80),
+        Step::KeepServing(udp, 53),
+        set(json!({
+            key("scheduler"): "wlc",
+            key("persistence-timeout"): "60",
+            key("healthy-threshold"): "5",
+            key("health-check-interval"): "7",
+        })),
+        settle(),
+        are(
+            tcp,
+            80,
+            &[
+                ("Scheduler", json!("wlc")),
+                ("PersistenceTimeout", json!(60)),
+                ("HealthyThreshold", json!(5)),
+                ("HealthCheckInterval", json!(7)),
+            ],
+        ),
+        are(
+            udp,
+            53,
+            &[("Scheduler", json!("wlc")), ("HealthyThreshold", json!(5))],
+        ),
+        set(json!({
+            key("scheduler"): "rr",
+            key("persistence-timeout"): "0",
+            key("healthy-threshold"): "3",
+            key("health-check-interval"): "2",
+        })),
+        settle(),
+        are(
+            tcp,
+            80,
+            &[("Scheduler", json!("rr")), ("PersistenceTimeout", json!(0))],
+        ),
+        are(udp, 53, &[("HealthCheckInterval", json!(2))]),
+        Step::Release(tcp, 80),
+        Step::Release(udp, 53),
+        made(2),
+    ];
+    life("listener-settings", steps)
 }
 
 /// Before anything is made nothing is; afterwards the rest goes on (behaviour 3.4).
