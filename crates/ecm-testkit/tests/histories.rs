@@ -17,6 +17,7 @@ use ecm_testkit::scenario::{Console, Scenario, Step, guide};
 use ecm_testkit::sweep;
 use ecm_testkit::trouble::Trouble;
 use ecm_testkit::world::Config;
+use ens_sim::cloud::Switches;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
@@ -27,13 +28,15 @@ const HISTORIES: u64 = if cfg!(debug_assertions) { 12 } else { 64 };
 /// What may happen.
 #[derive(Debug, Clone)]
 enum Act {
-    /// The Service is made, or gets other ports, bandwidth and policy.
-    Apply {
-        ports: usize,
-        bandwidth: u32,
-        is_local: bool,
-    },
+    /// The Service is made, or gets other ports and settings.
+    Apply(Edit),
     Delete,
+    /// A second Service of the same pools is made, or goes.
+    Second(bool),
+    /// A PoolService that is wanted is deleted.
+    DeletePoolService(usize),
+    /// A NodePool is deleted; its nodes stay.
+    DeletePool(usize),
     /// A pool is selected, or not any more.
     Select {
         pool: usize,
@@ -43,6 +46,8 @@ enum Act {
         node: usize,
         readiness: usize,
     },
+    /// A node is excluded from load balancers, or not any more.
+    Exclude(usize, bool),
     RemoveLoadBalancer(usize),
     RemoveEip(usize),
     Kill,
@@ -52,27 +57,94 @@ enum Act {
     Pass(u64),
 }
 
+/// What the Service is like.
+#[derive(Debug, Clone)]
+struct Edit {
+    ports: usize,
+    is_local: bool,
+    bandwidth: usize,
+    scheduler: usize,
+    persistence: usize,
+    weight: usize,
+    drain: usize,
+    paused: usize,
+}
+
+/// The first of each is that of a Service that serves in the end.
 const PORTS: [&[(u16, u16)]; 4] = [
     &[(80, 80)],
     &[(80, 80), (443, 80)],
     &[(443, 80)],
     &[(80, 80), (443, 80), (8080, 80)],
 ];
+const BANDWIDTHS: [&str; 5] = ["10", "5", "50", "4", "x"];
+const SCHEDULERS: [&str; 5] = ["rr", "wrr", "wlc", "sch", "nonsense"];
+const PERSISTENCE: [&str; 3] = ["0", "60", "3601"];
+const WEIGHTS: [&str; 4] = ["base=100", "base=10", "base=0", "base"];
+const DRAINS: [&str; 3] = ["0", "20", "901"];
+const PAUSES: [&str; 4] = ["false", "false", "true", "True"];
 const READINESS: [&str; 3] = ["True", "False", "Unknown"];
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let settings = (
+        0..BANDWIDTHS.len(),
+        0..SCHEDULERS.len(),
+        0..PERSISTENCE.len(),
+        0..WEIGHTS.len(),
+        0..DRAINS.len(),
+        0..PAUSES.len(),
+    );
+    // Most edits change little: a Service whose every setting is wrong is soon said all about.
+    let sparse =
+        (settings, prop::collection::vec(any::<bool>(), 12)).prop_map(|(settings, keep)| {
+            let of = |place: usize, value: usize| {
+                if keep[place] && keep[place + 6] {
+                    value
+                } else {
+                    0
+                }
+            };
+            let (bandwidth, scheduler, persistence, weight, drain, paused) = settings;
+            [
+                of(0, bandwidth),
+                of(1, scheduler),
+                of(2, persistence),
+                of(3, weight),
+                of(4, drain),
+                of(5, paused),
+            ]
+        });
+    (0..PORTS.len(), any::<bool>(), sparse).prop_map(|(ports, is_local, settings)| {
+        let [bandwidth, scheduler, persistence, weight, drain, paused] = settings;
+        Edit {
+            ports,
+            is_local,
+            bandwidth,
+            scheduler,
+            persistence,
+            weight,
+            drain,
+            paused,
+        }
+    })
+}
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        4 => (0..PORTS.len(), 5_u32..50, any::<bool>())
-            .prop_map(|(ports, bandwidth, is_local)| Act::Apply { ports, bandwidth, is_local }),
-        1 => Just(Act::Delete),
-        2 => (0..2_usize, any::<bool>()).prop_map(|(pool, is_selected)| Act::Select { pool, is_selected }),
-        3 => (0..4_usize, 0..READINESS.len()).prop_map(|(node, readiness)| Act::Node { node, readiness }),
-        1 => (0..2_usize).prop_map(Act::RemoveLoadBalancer),
-        1 => (0..2_usize).prop_map(Act::RemoveEip),
-        2 => Just(Act::Kill),
-        1 => Just(Act::Restart),
-        1 => (5..90_u64).prop_map(Act::StandStill),
-        6 => (0..60_u64).prop_map(Act::Pass),
+        8 => edit().prop_map(Act::Apply),
+        2 => Just(Act::Delete),
+        1 => any::<bool>().prop_map(Act::Second),
+        1 => (0..2_usize).prop_map(Act::DeletePoolService),
+        1 => (0..2_usize).prop_map(Act::DeletePool),
+        4 => (0..2_usize, any::<bool>()).prop_map(|(pool, is_selected)| Act::Select { pool, is_selected }),
+        5 => (0..4_usize, 0..READINESS.len()).prop_map(|(node, readiness)| Act::Node { node, readiness }),
+        1 => (0..4_usize, any::<bool>()).prop_map(|(node, is_excluded)| Act::Exclude(node, is_excluded)),
+        2 => (0..2_usize).prop_map(Act::RemoveLoadBalancer),
+        2 => (0..2_usize).prop_map(Act::RemoveEip),
+        4 => Just(Act::Kill),
+        2 => Just(Act::Restart),
+        2 => (5..90_u64).prop_map(Act::StandStill),
+        12 => (0..60_u64).prop_map(Act::Pass),
     ]
 }
 
@@ -81,27 +153,91 @@ fn troubles() -> impl Strategy<Value = Vec<(u64, Trouble)>> {
     prop::collection::vec((1..300_u64, trouble), 0..6)
 }
 
-/// What happens, what goes wrong, and with how many replicas. Two of them change their leader whenever the one that
-/// leads dies, ends or hangs.
-fn history() -> impl Strategy<Value = (Vec<Act>, Vec<(u64, Trouble)>, usize)> {
-    (prop::collection::vec(act(), 1..14), troubles(), 1..=2_usize)
+/// The cloud and the controllers in it: which inferred facts are otherwise, by how much lists lag, and how many replicas
+/// there are. Two of them change their leader whenever the one that leads dies, ends or hangs.
+#[derive(Debug, Clone)]
+struct Setting {
+    turned: Vec<&'static str>,
+    list_lag: u64,
+    replicas: usize,
 }
 
-fn service(ports: usize, bandwidth: u32, is_local: bool) -> Value {
-    let key = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-eip-bandwidth";
-    let mut service = guide::service(json!({ key: bandwidth.to_string() }), PORTS[ports]);
-    if !is_local {
+fn setting() -> impl Strategy<Value = Setting> {
+    let names: Vec<&'static str> = Switches::each().into_iter().map(|(name, _)| name).collect();
+    let turned = prop::sample::subsequence(names, 0..4);
+    (turned, prop::sample::select(vec![0, 0, 3, 20]), 1..=2_usize).prop_map(
+        |(turned, list_lag, replicas)| Setting {
+            turned,
+            list_lag,
+            replicas,
+        },
+    )
+}
+
+impl Setting {
+    fn config(&self) -> Config {
+        let mut config = Config {
+            replicas: self.replicas,
+            ..Config::default()
+        };
+        for name in &self.turned {
+            assert!(config.switches.turn(name), "{name}");
+        }
+        let switches = &mut config.switches;
+        // A cloud without any way to release a load balancer is none.
+        switches.delete_load_balancer_known |= !switches.release_instance_takes_elb;
+        config.latency.list_lag = Duration::from_secs(self.list_lag);
+        config
+    }
+}
+
+/// What happens, what goes wrong, and where.
+fn history() -> impl Strategy<Value = (Vec<Act>, Vec<(u64, Trouble)>, Setting)> {
+    (prop::collection::vec(act(), 1..14), troubles(), setting())
+}
+
+const SERVICE: &str = "cube-svc";
+const SECOND: &str = "second";
+const PREFIX: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";
+
+/// The Service as it serves in the end.
+const PLAIN: Edit = Edit {
+    ports: 0,
+    is_local: true,
+    bandwidth: 0,
+    scheduler: 0,
+    persistence: 0,
+    weight: 0,
+    drain: 0,
+    paused: 0,
+};
+
+fn service(edit: &Edit) -> Value {
+    let annotations = json!({
+        format!("{PREFIX}eip-bandwidth"): BANDWIDTHS[edit.bandwidth],
+        format!("{PREFIX}scheduler"): SCHEDULERS[edit.scheduler],
+        format!("{PREFIX}persistence-timeout"): PERSISTENCE[edit.persistence],
+        format!("{PREFIX}backend-weight"): WEIGHTS[edit.weight],
+        "ecm.alibabacloud.com/drain-seconds": DRAINS[edit.drain],
+        "ecm.alibabacloud.com/paused": PAUSES[edit.paused],
+    });
+    let mut service = guide::service(annotations, PORTS[edit.ports]);
+    if !edit.is_local {
         service["spec"]["externalTrafficPolicy"] = json!("Cluster");
     }
     service
 }
 
+/// A Service beside the other one.
+fn second() -> Value {
+    let mut service = guide::service(json!({}), &[(8443, 80)]);
+    service["metadata"]["name"] = json!(SECOND);
+    service["spec"]["ports"][0]["nodePort"] = json!(32_001);
+    service
+}
+
 fn select(pool: &str, is_selected: bool) -> Step {
-    let label = if is_selected {
-        json!("cube")
-    } else {
-        Value::Null
-    };
+    let label = if is_selected { "cube" } else { "other" };
     Step::Apply(json!({
         "apiVersion": "apps.openyurt.io/v1beta2",
         "kind": "NodePool",
@@ -109,42 +245,59 @@ fn select(pool: &str, is_selected: bool) -> Step {
     }))
 }
 
-fn scenario(acts: &[Act], replicas: usize) -> Scenario {
-    let config = Config {
-        replicas,
-        ..Config::default()
-    };
+fn exclude(node: &str, is_excluded: bool) -> Step {
+    let label = if is_excluded { json!("") } else { Value::Null };
+    Step::Apply(json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": node,
+            "labels": { "node.kubernetes.io/exclude-from-external-load-balancers": label },
+        },
+    }))
+}
+
+fn delete(api_version: &'static str, kind: &'static str, name: &str) -> Step {
+    Step::Delete {
+        api_version,
+        kind,
+        name: name.to_owned(),
+    }
+}
+
+fn scenario(acts: &[Act], setting: &Setting) -> Scenario {
+    let config = setting.config();
     let pools = config.topology.pools.clone();
     let nodes: Vec<&String> = pools.iter().flat_map(|pool| &pool.nodes).collect();
-    let delete = Step::Delete {
-        api_version: "v1",
-        kind: "Service",
-        name: "cube-svc".to_owned(),
-    };
+    let delete_service = |name: &str| delete("v1", "Service", name);
+    let pool_service = |pool: usize| format!("{SERVICE}-{}", pools[pool].name);
     let mut steps = vec![
         Step::Apply(guide::daemon_set()),
-        Step::Apply(service(0, 10, true)),
+        Step::Apply(service(&PLAIN)),
     ];
     for act in acts {
         steps.push(match act {
-            Act::Apply {
-                ports,
-                bandwidth,
-                is_local,
-            } => Step::Apply(service(*ports, *bandwidth, *is_local)),
-            Act::Delete => delete.clone(),
+            Act::Apply(edit) => Step::Apply(service(edit)),
+            Act::Delete => delete_service(SERVICE),
+            Act::Second(true) => Step::Apply(second()),
+            Act::Second(false) => delete_service(SECOND),
+            Act::DeletePoolService(pool) => delete(
+                "network.openyurt.io/v1alpha1",
+                "PoolService",
+                &pool_service(*pool),
+            ),
+            Act::DeletePool(pool) => {
+                delete("apps.openyurt.io/v1beta2", "NodePool", &pools[*pool].name)
+            }
             Act::Select { pool, is_selected } => select(&pools[*pool].name, *is_selected),
             Act::Node { node, readiness } => {
                 Step::NodeReady(nodes[*node].clone(), READINESS[*readiness])
             }
-            Act::RemoveLoadBalancer(pool) => Step::Console(Console::RemoveLoadBalancer(format!(
-                "cube-svc-{}",
-                pools[*pool].name
-            ))),
-            Act::RemoveEip(pool) => Step::Console(Console::RemoveEip(format!(
-                "cube-svc-{}",
-                pools[*pool].name
-            ))),
+            Act::Exclude(node, is_excluded) => exclude(nodes[*node], *is_excluded),
+            Act::RemoveLoadBalancer(pool) => {
+                Step::Console(Console::RemoveLoadBalancer(pool_service(*pool)))
+            }
+            Act::RemoveEip(pool) => Step::Console(Console::RemoveEip(pool_service(*pool))),
             Act::Kill => Step::Kill,
             Act::Restart => Step::Restart,
             Act::StandStill(seconds) => Step::StandStill(Duration::from_secs(*seconds)),
@@ -152,19 +305,22 @@ fn scenario(acts: &[Act], replicas: usize) -> Scenario {
         });
     }
     // Everything is put right; then all has to serve, and to go without a trace.
-    steps.extend(
-        nodes
-            .iter()
-            .map(|node| Step::NodeReady((*node).clone(), "True")),
-    );
-    steps.extend(pools.iter().map(|pool| select(&pool.name, true)));
+    steps.extend(config.topology.objects().into_iter().map(Step::Apply));
+    for node in &nodes {
+        steps.extend([
+            exclude(node, false),
+            Step::NodeReady((*node).clone(), "True"),
+        ]);
+    }
     steps.extend([
+        // One that is being deleted is gone when things have settled, and made again.
+        Step::Apply(service(&PLAIN)),
         Step::Settle(Expect::Serving),
-        // A Service that was being deleted is gone by now, and made again.
-        Step::Apply(service(0, 10, true)),
+        Step::Apply(service(&PLAIN)),
         Step::Settle(Expect::Serving),
         Step::Quiet,
-        delete,
+        delete_service(SERVICE),
+        delete_service(SECOND),
         Step::Settle(Expect::Serving),
         Step::Quiet,
     ]);
@@ -187,8 +343,8 @@ fn play(seed: u64) -> Result<(), String> {
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let result = runner.run(&history(), |(acts, troubles, replicas)| {
-        let run = sweep::play(&scenario(&acts, replicas), seed, &troubles)
+    let result = runner.run(&history(), |(acts, troubles, setting)| {
+        let run = sweep::play(&scenario(&acts, &setting), seed, &troubles)
             .map_err(|error| TestCaseError::fail(error.to_string()))?;
         if std::env::var("ECM_HISTORY").is_ok() {
             println!("{}", run.transcript);

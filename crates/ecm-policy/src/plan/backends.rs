@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::attend::Scene;
 use super::stack::progress;
 use super::{BATCH, Need, Plan, Step, Wait};
-use crate::annotations::Setting;
+use crate::annotations::{Setting, keys};
 use crate::backends::Backend;
 use crate::conditions::{ConditionType, Reason, Refusal};
 use crate::desired::Stack;
@@ -330,7 +330,7 @@ fn tell(stack: &Stack, detail: &LoadBalancerDetail, in_place: bool, plan: &mut P
     let is_kept = |seen: &&observed::Backend| stack.backends.kept.contains(&seen.server_id);
     let kept = detail.backends.iter().filter(is_kept).count();
     let conditions = &mut plan.report.conditions;
-    if stack.backends.servers.is_empty() && kept == 0 {
+    if serves_nobody(stack, kept) {
         conditions.refuse(&Refusal::new(
             ConditionType::BackendsReady,
             Reason::NoReadyEndpoints,
@@ -350,6 +350,12 @@ fn tell(stack: &Stack, detail: &LoadBalancerDetail, in_place: bool, plan: &mut P
     }
 }
 
+/// Whether nothing is forwarded although all is in place: there is no server, or none with a weight.
+fn serves_nobody(stack: &Stack, kept: usize) -> bool {
+    let mut servers = stack.backends.servers.iter();
+    kept == 0 && servers.all(|server| stack.weight_of(server) == 0)
+}
+
 /// What is told once the wanted servers are attached, and `kept` of those whose node is unknown.
 fn message(stack: &Stack, kept: usize) -> String {
     let count = stack.backends.servers.len();
@@ -363,6 +369,12 @@ fn message(stack: &Stack, kept: usize) -> String {
                  them was attached before"
             )
         };
+    }
+    if serves_nobody(stack, kept) {
+        return format!(
+            "every server has weight 0, so that nothing is forwarded to it: give one a weight with {}",
+            keys::BACKEND_WEIGHT
+        );
     }
     let servers = |count| if count == 1 { "server" } else { "servers" };
     let mut parts = Vec::new();

@@ -3,6 +3,7 @@
 use crate::model;
 use crate::model::{annotate, service, snapshot};
 use crate::{kinds, settled};
+use ecm_policy::conditions::{ConditionType, Reason};
 use ecm_policy::plan::Wait;
 use ecm_policy::snapshot::{ExternalTrafficPolicy, Readiness};
 
@@ -46,6 +47,30 @@ fn rule_7_3_local_wants_nodes_with_pods_and_cluster_all_of_them() {
     service(&mut s).external_traffic_policy = ExternalTrafficPolicy::Cluster;
     assert_eq!(kinds(&world.settle(&s)), ["AddBackends"]);
     assert_eq!(world.servers().len(), 3);
+}
+
+#[test]
+fn rule_4_4_an_address_whose_every_server_has_weight_0_says_that_nothing_is_forwarded() {
+    let mut s = snapshot(2);
+    let key = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-backend-weight";
+    annotate(&mut s, key, "base=0");
+    let mut world = settled(&s);
+    let said = |world: &mut model::World, s: &_| {
+        let conditions = world.tick(s).report.conditions;
+        let backends = conditions.get(ConditionType::BackendsReady).unwrap();
+        (backends.reason, backends.message.clone())
+    };
+    let (reason, message) = said(&mut world, &s);
+    assert_eq!(reason, Reason::NoReadyEndpoints);
+    assert!(
+        message.contains("weight 0") && message.contains(key),
+        "{message}"
+    );
+    assert!(!world.published.is_empty());
+    // One of them is enough.
+    annotate(&mut s, key, "base=0,node-001=1");
+    world.settle(&s);
+    assert_eq!(said(&mut world, &s).0, Reason::AsExpected);
 }
 
 #[test]

@@ -136,10 +136,13 @@ fn differences(view: &View, wanted: &Wanted, ps: &Value) -> Vec<String> {
                     eip.address
                 ));
             }
-            if !wanted.is_users && eip.bandwidth != wanted.bandwidth {
+            if let Some(bandwidth) = wanted.bandwidth
+                && !wanted.is_users
+                && eip.bandwidth != bandwidth
+            {
                 wrong.push(format!(
-                    "the bandwidth is {}, wanted is {}",
-                    eip.bandwidth, wanted.bandwidth
+                    "the bandwidth is {}, wanted is {bandwidth}",
+                    eip.bandwidth
                 ));
             }
         }
@@ -164,6 +167,12 @@ fn listeners(wanted: &Wanted, lb: &LoadBalancer, wrong: &mut Vec<String>) {
                 listener.backend_port(),
                 port.node_port
             )),
+            Some(listener) if has_other_scheduler(wanted, listener) => wrong.push(format!(
+                "listener {} schedules by {}, wanted is {:?}",
+                port.port,
+                listener.text("Scheduler"),
+                wanted.scheduler
+            )),
             Some(_) => {}
         }
     }
@@ -176,6 +185,12 @@ fn listeners(wanted: &Wanted, lb: &LoadBalancer, wrong: &mut Vec<String>) {
             wrong.push(format!("listener {} is not wanted", listener.port));
         }
     }
+}
+
+/// On a person's load balancer a listener may be the person's.
+fn has_other_scheduler(wanted: &Wanted, listener: &Listener) -> bool {
+    let scheduler = wanted.scheduler.as_deref();
+    !wanted.is_users && scheduler.is_some_and(|wanted| listener.text("Scheduler") != wanted)
 }
 
 fn backends(wanted: &Wanted, lb: &LoadBalancer, wrong: &mut Vec<String>) {

@@ -28,8 +28,10 @@ pub struct Wanted {
     /// Whether the state of the nodes lets `servers` be known: a node whose state is unknown may
     /// stay or go, depending on what was before.
     pub are_servers_known: bool,
-    /// Mbit/s of the EIP.
-    pub bandwidth: u32,
+    /// Mbit/s of the EIP; `None` where what is asked for is not allowed, so that it stays what it was.
+    pub bandwidth: Option<u32>,
+    /// Scheduler of the listeners; `None` where what is asked for is not allowed.
+    pub scheduler: Option<String>,
 }
 
 /// One port of a Service.
@@ -91,9 +93,19 @@ fn of(view: &View, service: &Value, pool: &Value) -> Wanted {
         ports: items(&service["spec"]["ports"]).filter_map(port).collect(),
         servers,
         are_servers_known,
-        bandwidth: setting("eip-bandwidth")
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(10),
+        bandwidth: match setting("eip-bandwidth") {
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|mbits| (5..=10_000).contains(mbits)),
+            None => Some(10),
+        },
+        scheduler: match setting("scheduler") {
+            Some(text) => ["rr", "wrr", "wlc", "sch"]
+                .contains(&text)
+                .then(|| text.to_owned()),
+            None => Some("rr".to_owned()),
+        },
     }
 }
 

@@ -91,7 +91,7 @@ impl Topology {
     }
 
     /// NodePools, annotated with their placement and labelled `k8s-svc=cube`, and their nodes.
-    pub(crate) fn objects(&self) -> Vec<Value> {
+    pub fn objects(&self) -> Vec<Value> {
         let of_pool = |pool: &Pool| {
             let nodes = pool.nodes.iter().map(|name| node(name, &pool.name));
             std::iter::once(node_pool(pool))
