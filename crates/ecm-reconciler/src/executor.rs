@@ -143,6 +143,7 @@ impl Executor {
             let write = Write {
                 api: self.api.called_by(&caller),
                 leadership: &self.leadership,
+                is_slow: turn.is_some(),
                 is_quiet: turn.as_ref().is_some_and(|turn| turn.is_quiet),
             };
             for piece in write.carry_out(step).await {

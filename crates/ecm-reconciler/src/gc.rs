@@ -10,7 +10,7 @@ use std::time::Duration;
 use ecm_policy::desired::tags;
 use ecm_policy::ledger::{self, Ledger, Record, State};
 use ecm_policy::naming;
-use ecm_policy::observed::{Eip, EipStatus, LoadBalancer};
+use ecm_policy::observed::{Eip, EipStatus, LoadBalancer, LoadBalancerStatus};
 use ecm_policy::plan::{Lane, Step};
 use ecm_policy::snapshot::{Identity, ObjectKey};
 use ens_openapi::rate_limit::Priority;
@@ -418,7 +418,11 @@ async fn release_load_balancer(
                 eip: eip.id.clone(),
             });
         }
-        run(executor, Step::ReleaseLoadBalancer { id: id.clone() }).await?;
+        let step = Step::ReleaseLoadBalancer {
+            id: id.clone(),
+            is_active: found.status == LoadBalancerStatus::Active,
+        };
+        run(executor, step).await?;
         sleep(LOOK).await;
     }
     Err(ReleaseError::StillThere(id.clone()))

@@ -404,8 +404,11 @@ impl Transport for Releasing {
 #[tokio::test(start_paused = true)]
 async fn rule_8_2_a_load_balancer_that_goes_while_it_is_stopped_is_released_and_no_alarm() {
     let executor = Executor::new(client(Releasing), Leadership::sole_replica());
-    let id = "lb-1".to_owned();
-    let lanes = vec![Lane(vec![Step::ReleaseLoadBalancer { id }])];
+    let step = Step::ReleaseLoadBalancer {
+        id: "lb-1".to_owned(),
+        is_active: true,
+    };
+    let lanes = vec![Lane(vec![step])];
     let (sender, mut done) = mpsc::unbounded_channel();
     let caller = Caller::new(Priority::Critical, "shop/web-hangzhou");
     executor.run(lanes, &caller, sender).await;

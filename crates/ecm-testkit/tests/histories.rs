@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ecm_testkit::invariants::Expect;
-use ecm_testkit::scenario::{Console, Scenario, Step, guide};
+use ecm_testkit::scenario::guide::{self, MANAGED_BY_USER};
+use ecm_testkit::scenario::{Console, Scenario, Step};
 use ecm_testkit::sweep;
 use ecm_testkit::trouble::Trouble;
 use ecm_testkit::world::Config;
@@ -68,6 +69,8 @@ struct Edit {
     weight: usize,
     drain: usize,
     paused: usize,
+    /// Which load balancers are named, where they are a person's.
+    ids: usize,
 }
 
 /// The first of each is that of a Service that serves in the end.
@@ -83,50 +86,47 @@ const PERSISTENCE: [&str; 3] = ["0", "60", "3601"];
 const WEIGHTS: [&str; 4] = ["base=100", "base=10", "base=0", "base"];
 const DRAINS: [&str; 3] = ["0", "20", "901"];
 const PAUSES: [&str; 4] = ["false", "false", "true", "True"];
+/// The last two name nothing, and each other's.
+const IDS: [&str; 4] = [
+    "np-heifei=lb-heifei,np-chengdu=lb-chengdu",
+    "np-heifei=lb-heifei",
+    "",
+    "np-heifei=lb-chengdu,np-chengdu=lb-heifei",
+];
 const READINESS: [&str; 3] = ["True", "False", "Unknown"];
 
+/// Most edits change little: a Service whose every setting is wrong is soon said all about.
+fn seldom(others: usize) -> impl Strategy<Value = usize> {
+    prop_oneof![3 => Just(0), 1 => 0..others]
+}
+
 fn edit() -> impl Strategy<Value = Edit> {
-    let settings = (
-        0..BANDWIDTHS.len(),
-        0..SCHEDULERS.len(),
-        0..PERSISTENCE.len(),
-        0..WEIGHTS.len(),
-        0..DRAINS.len(),
-        0..PAUSES.len(),
-    );
-    // Most edits change little: a Service whose every setting is wrong is soon said all about.
-    let sparse =
-        (settings, prop::collection::vec(any::<bool>(), 12)).prop_map(|(settings, keep)| {
-            let of = |place: usize, value: usize| {
-                if keep[place] && keep[place + 6] {
-                    value
-                } else {
-                    0
+    (
+        0..PORTS.len(),
+        any::<bool>(),
+        seldom(BANDWIDTHS.len()),
+        seldom(SCHEDULERS.len()),
+        seldom(PERSISTENCE.len()),
+        seldom(WEIGHTS.len()),
+        seldom(DRAINS.len()),
+        seldom(PAUSES.len()),
+        seldom(IDS.len()),
+    )
+        .prop_map(
+            |(ports, is_local, bandwidth, scheduler, persistence, weight, drain, paused, ids)| {
+                Edit {
+                    ports,
+                    is_local,
+                    bandwidth,
+                    scheduler,
+                    persistence,
+                    weight,
+                    drain,
+                    paused,
+                    ids,
                 }
-            };
-            let (bandwidth, scheduler, persistence, weight, drain, paused) = settings;
-            [
-                of(0, bandwidth),
-                of(1, scheduler),
-                of(2, persistence),
-                of(3, weight),
-                of(4, drain),
-                of(5, paused),
-            ]
-        });
-    (0..PORTS.len(), any::<bool>(), sparse).prop_map(|(ports, is_local, settings)| {
-        let [bandwidth, scheduler, persistence, weight, drain, paused] = settings;
-        Edit {
-            ports,
-            is_local,
-            bandwidth,
-            scheduler,
-            persistence,
-            weight,
-            drain,
-            paused,
-        }
-    })
+            },
+        )
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -153,25 +153,30 @@ fn troubles() -> impl Strategy<Value = Vec<(u64, Trouble)>> {
     prop::collection::vec((1..300_u64, trouble), 0..6)
 }
 
-/// The cloud and the controllers in it: which inferred facts are otherwise, by how much lists lag, and how many replicas
-/// there are. Two of them change their leader whenever the one that leads dies, ends or hangs.
+/// The cloud and the controllers in it: which inferred facts are otherwise, by how much lists lag, how many replicas there
+/// are, and whose the load balancers are. Two of them change their leader whenever the one that leads dies, ends or hangs.
 #[derive(Debug, Clone)]
 struct Setting {
     turned: Vec<&'static str>,
     list_lag: u64,
     replicas: usize,
+    /// Whether the load balancers of the Service are a person's.
+    is_users: bool,
 }
 
 fn setting() -> impl Strategy<Value = Setting> {
     let names: Vec<&'static str> = Switches::each().into_iter().map(|(name, _)| name).collect();
     let turned = prop::sample::subsequence(names, 0..4);
-    (turned, prop::sample::select(vec![0, 0, 3, 20]), 1..=2_usize).prop_map(
-        |(turned, list_lag, replicas)| Setting {
+    let list_lag = prop::sample::select(vec![0, 0, 3, 20]);
+    let is_users = prop::bool::weighted(0.3);
+    (turned, list_lag, 1..=2_usize, is_users).prop_map(|(turned, list_lag, replicas, is_users)| {
+        Setting {
             turned,
             list_lag,
             replicas,
-        },
-    )
+            is_users,
+        }
+    })
 }
 
 impl Setting {
@@ -210,10 +215,11 @@ const PLAIN: Edit = Edit {
     weight: 0,
     drain: 0,
     paused: 0,
+    ids: 0,
 };
 
-fn service(edit: &Edit) -> Value {
-    let annotations = json!({
+fn service(edit: &Edit, is_users: bool) -> Value {
+    let mut annotations = json!({
         format!("{PREFIX}eip-bandwidth"): BANDWIDTHS[edit.bandwidth],
         format!("{PREFIX}scheduler"): SCHEDULERS[edit.scheduler],
         format!("{PREFIX}persistence-timeout"): PERSISTENCE[edit.persistence],
@@ -221,6 +227,11 @@ fn service(edit: &Edit) -> Value {
         "ecm.alibabacloud.com/drain-seconds": DRAINS[edit.drain],
         "ecm.alibabacloud.com/paused": PAUSES[edit.paused],
     });
+    if is_users {
+        annotations[MANAGED_BY_USER] = json!("true");
+        annotations["ecm.alibabacloud.com/cleanup-on-delete"] = json!("true");
+        annotations["ecm.alibabacloud.com/loadbalancer-ids"] = json!(IDS[edit.ids]);
+    }
     let mut service = guide::service(annotations, PORTS[edit.ports]);
     if !edit.is_local {
         service["spec"]["externalTrafficPolicy"] = json!("Cluster");
@@ -273,11 +284,11 @@ fn scenario(acts: &[Act], setting: &Setting) -> Scenario {
     let pool_service = |pool: usize| format!("{SERVICE}-{}", pools[pool].name);
     let mut steps = vec![
         Step::Apply(guide::daemon_set()),
-        Step::Apply(service(&PLAIN)),
+        Step::Apply(service(&PLAIN, setting.is_users)),
     ];
     for act in acts {
         steps.push(match act {
-            Act::Apply(edit) => Step::Apply(service(edit)),
+            Act::Apply(edit) => Step::Apply(service(edit, setting.is_users)),
             Act::Delete => delete_service(SERVICE),
             Act::Second(true) => Step::Apply(second()),
             Act::Second(false) => delete_service(SECOND),
@@ -294,6 +305,8 @@ fn scenario(acts: &[Act], setting: &Setting) -> Scenario {
                 Step::NodeReady(nodes[*node].clone(), READINESS[*readiness])
             }
             Act::Exclude(node, is_excluded) => exclude(nodes[*node], *is_excluded),
+            // A person's would be gone for good.
+            Act::RemoveLoadBalancer(_) if setting.is_users => continue,
             Act::RemoveLoadBalancer(pool) => {
                 Step::Console(Console::RemoveLoadBalancer(pool_service(*pool)))
             }
@@ -314,9 +327,9 @@ fn scenario(acts: &[Act], setting: &Setting) -> Scenario {
     }
     steps.extend([
         // One that is being deleted is gone when things have settled, and made again.
-        Step::Apply(service(&PLAIN)),
+        Step::Apply(service(&PLAIN, setting.is_users)),
         Step::Settle(Expect::Serving),
-        Step::Apply(service(&PLAIN)),
+        Step::Apply(service(&PLAIN, setting.is_users)),
         Step::Settle(Expect::Serving),
         Step::Quiet,
         delete_service(SERVICE),

@@ -138,6 +138,45 @@ fn the_guide_works_whatever_the_cloud_turns_out_to_be_like() {
     }
 }
 
+/// Two answers together can ask for what neither asks for alone. A build that is not optimised plays the ones with a load
+/// balancer that each write keeps busy.
+#[test]
+fn the_guide_works_whatever_two_things_the_cloud_turns_out_to_be_like() {
+    let names: Vec<&str> = Switches::each().iter().map(|(name, _)| *name).collect();
+    let pairs = names.iter().enumerate().flat_map(|(place, one)| {
+        let others = names[place + 1..].iter();
+        others.map(move |other| (*one, *other))
+    });
+    let mut failures = Vec::new();
+    for (one, other) in pairs {
+        let mut switches = Switches::default();
+        assert!(switches.turn(one) && switches.turn(other));
+        let is_left_out =
+            cfg!(debug_assertions) && one != "busy_per_elb" && other != "busy_per_elb";
+        // A cloud without any way to release a load balancer is none.
+        let has_no_release =
+            !switches.delete_load_balancer_known && !switches.release_instance_takes_elb;
+        if is_left_out || has_no_release {
+            continue;
+        }
+        for mut scenario in guide::all() {
+            scenario.config.switches = switches;
+            let run = sweep::play(&scenario, 4, &[]).unwrap();
+            if !run.violations().is_empty() {
+                failures.push((
+                    format!("{}, {one}, {other}", scenario.name),
+                    run.violations(),
+                ));
+            }
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} failed: {failures:#?}",
+        failures.len()
+    );
+}
+
 /// The guide's scenarios have a test of their own.
 #[test]
 #[cfg_attr(

@@ -142,7 +142,7 @@ fn row(step: &Step) -> Row {
         ),
         Step::ActivateLoadBalancer { id } => Row::new('~', id, "set Active"),
         Step::RenameLoadBalancer { id, name } => Row::new('~', id, format!("renamed to {name}")),
-        Step::ReleaseLoadBalancer { id } => Row::new('-', id, "released, with its listeners"),
+        Step::ReleaseLoadBalancer { id, .. } => Row::new('-', id, "released, with its listeners"),
         Step::ReleaseEip { id } => Row::new('-', id, "released: its address goes"),
         Step::BindEip { id, load_balancer } => {
             Row::new('~', id, format!("bound to {load_balancer}"))

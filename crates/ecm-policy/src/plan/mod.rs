@@ -104,10 +104,13 @@ pub enum Step {
         /// The new name, at most 128 characters.
         name: String,
     },
-    /// ReleaseInstance, else DeleteLoadBalancer.
+    /// ReleaseInstance, else DeleteLoadBalancer; where the cloud refuses that because of its state,
+    /// SetLoadBalancerStatus InActive: the next plan releases it (behaviour 8.2).
     ReleaseLoadBalancer {
         /// `lb-...`.
         id: String,
+        /// Whether it was seen Active.
+        is_active: bool,
     },
     /// CreateEipInstance with the parameters of the intent in the ledger.
     CreateEip(Intent),
@@ -235,7 +238,7 @@ impl Step {
         match self {
             Self::ActivateLoadBalancer { id }
             | Self::RenameLoadBalancer { id, .. }
-            | Self::ReleaseLoadBalancer { id } => Some(id),
+            | Self::ReleaseLoadBalancer { id, .. } => Some(id),
             Self::CreateListener { load_balancer, .. }
             | Self::StartListener { load_balancer, .. }
             | Self::SetListener { load_balancer, .. }
@@ -289,7 +292,9 @@ impl fmt::Display for Step {
             Self::SetEipBandwidth { id, bandwidth } => {
                 write!(f, "set the bandwidth of {id} to {bandwidth} Mbit/s")
             }
-            Self::ReleaseLoadBalancer { id } | Self::ReleaseEip { id } => write!(f, "release {id}"),
+            Self::ReleaseLoadBalancer { id, .. } | Self::ReleaseEip { id } => {
+                write!(f, "release {id}")
+            }
             Self::CreateListener {
                 load_balancer,
                 listener,

@@ -8,7 +8,7 @@ use crate::desired::Release;
 use crate::ledger::{Ledger, Owner, Record};
 use crate::listeners::Protocol;
 use crate::naming::StackName;
-use crate::observed::{Eip, EipStatus, LoadBalancer, Observed, Presence};
+use crate::observed::{Eip, EipStatus, LoadBalancer, LoadBalancerStatus, Observed, Presence};
 
 /// Seconds after which a refused release is looked at again.
 const RETRY_REFUSED: i64 = 60;
@@ -161,6 +161,7 @@ fn release_load_balancer(found: &LoadBalancer, record: &mut Record, plan: &mut P
         record.releasing = true;
         plan.lane([Step::ReleaseLoadBalancer {
             id: found.id.clone(),
+            is_active: found.status == LoadBalancerStatus::Active,
         }]);
     } else {
         refuse_renamed(plan, &found.id, &found.name);

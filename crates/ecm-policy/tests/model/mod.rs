@@ -623,7 +623,7 @@ impl World {
                     .name
                     .clone_from(name);
             }
-            Step::ReleaseLoadBalancer { id } => {
+            Step::ReleaseLoadBalancer { id, .. } => {
                 assert!(self.owned(id), "{step}");
                 self.load_balancers.remove(id).unwrap();
             }

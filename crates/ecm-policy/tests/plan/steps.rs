@@ -82,7 +82,10 @@ fn rule_4_3_lists_show_load_balancers_and_eips_and_nothing_on_them() {
     let id = || "x".to_owned();
     for step in [
         Step::ActivateLoadBalancer { id: id() },
-        Step::ReleaseLoadBalancer { id: id() },
+        Step::ReleaseLoadBalancer {
+            id: id(),
+            is_active: true,
+        },
         Step::UnbindEip { id: id() },
         Step::ReleaseEip { id: id() },
     ] {

@@ -114,7 +114,7 @@ fn announcement(step: &Step, outcome: &Outcome) -> Option<(Reason, String)> {
         (Step::BindEip { id, load_balancer }, _) => {
             Some((Reason::Bound, format!("bound EIP {id} to {load_balancer}")))
         }
-        (Step::ReleaseLoadBalancer { id }, Outcome::Changed) => {
+        (Step::ReleaseLoadBalancer { id, .. }, Outcome::Changed) => {
             Some((Reason::Released, format!("released load balancer {id}")))
         }
         (Step::ReleaseEip { id }, Outcome::Changed) => {

@@ -18,6 +18,8 @@ use crate::leader::Leadership;
 pub(super) struct Write<'a> {
     pub(super) api: Arc<dyn EnsApi>,
     pub(super) leadership: &'a Leadership,
+    /// Whether the load balancer has refused a write not long ago, because of another or of its state.
+    pub(super) is_slow: bool,
     /// Whether no other write of ours keeps the load balancer busy.
     pub(super) is_quiet: bool,
 }
@@ -53,7 +55,9 @@ impl Write<'_> {
             Step::RenameLoadBalancer { id, name } => {
                 changed(api.modify_load_balancer_attribute(id, name).await)
             }
-            Step::ReleaseLoadBalancer { id } => self.release_load_balancer(id).await,
+            Step::ReleaseLoadBalancer { id, is_active } => {
+                self.release_load_balancer(id, *is_active).await
+            }
             Step::BindEip { id, load_balancer } => changed(
                 api.associate_eip(&AssociateEnsEipAddress::new(
                     id,
@@ -143,7 +147,16 @@ impl Write<'_> {
     /// ReleaseInstance is documented for load balancers; where an account's gateway does not know
     /// it, DeleteLoadBalancer is what terraform calls. A load balancer whose state forbids its
     /// release is set InActive first (behaviour 8.2).
-    async fn release_load_balancer(&self, id: &str) -> Result<Outcome, StepError> {
+    async fn release_load_balancer(&self, id: &str, is_active: bool) -> Result<Outcome, StepError> {
+        // Where even a refused release keeps it busy, the stop that follows is refused as well, every time: the stop
+        // goes first then.
+        if is_active && self.is_slow {
+            match self.stop_load_balancer(id).await {
+                Err(StepError::Cloud(error)) if error.class() == ErrorClass::Busy => {}
+                stopped => return stopped,
+            }
+            self.leadership.check()?;
+        }
         let mut released = self.api.release_instance(id).await.map(|_| ());
         if let Err(error) = &released
             && is_unknown_here(error)
@@ -151,18 +164,22 @@ impl Write<'_> {
             released = self.api.delete_load_balancer(id).await.map(|_| ());
         }
         match released {
-            Err(error) if error.class() == ErrorClass::Busy => {
+            Err(error) if is_active && error.class() == ErrorClass::Busy => {
                 self.leadership.check()?;
-                let inactive = LoadBalancerStatus::InActive;
-                match self.api.set_load_balancer_status(id, inactive).await {
-                    // A release that was asked for before is under way.
-                    Err(error) if error.is_gone() => Ok(Outcome::AlreadyGone),
-                    stopped => stopped
-                        .map(|_| Outcome::StoppedFirst)
-                        .map_err(StepError::from),
-                }
+                self.stop_load_balancer(id).await
             }
             released => removed(released),
+        }
+    }
+
+    async fn stop_load_balancer(&self, id: &str) -> Result<Outcome, StepError> {
+        let inactive = LoadBalancerStatus::InActive;
+        match self.api.set_load_balancer_status(id, inactive).await {
+            // A release that was asked for before is under way.
+            Err(error) if error.is_gone() => Ok(Outcome::AlreadyGone),
+            stopped => stopped
+                .map(|_| Outcome::StoppedFirst)
+                .map_err(StepError::from),
         }
     }
 
