@@ -39,11 +39,12 @@ fn the_same_seed_gives_the_same_transcript() {
     }
 }
 
-/// Plays `kinds` at every `stride`th place of the scenarios: all of them with
-/// `ECM_SWEEP=full`, a tenth of them in a build that is not optimised.
+/// Plays `kinds` at every `stride`th place of the scenarios: all of them with `ECM_SWEEP=full`, every 50th with
+/// `ECM_SWEEP=50`, a tenth of them in a build that is not optimised.
 fn sweep(scenarios: Vec<Scenario>, seed: u64, stride: usize, kinds: fn(Trouble) -> bool) {
     let stride = match std::env::var("ECM_SWEEP").as_deref() {
         Ok("full") => 1,
+        Ok(stride) => stride.parse().unwrap(),
         _ if cfg!(debug_assertions) => stride * 10 + 1,
         _ => stride,
     };
