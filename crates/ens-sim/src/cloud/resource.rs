@@ -116,6 +116,13 @@ pub struct Instance {
     pub status: InstanceStatus,
 }
 
+impl Instance {
+    /// Id of its one network interface.
+    pub(crate) fn interface(&self) -> String {
+        format!("eni-{}", self.id)
+    }
+}
+
 /// Who made a resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {

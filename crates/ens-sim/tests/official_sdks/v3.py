@@ -1,4 +1,7 @@
-"""Walks the path with the SDK that signs V3. Usage: v3.py HOST:PORT CODE..."""
+"""Walks the path with the SDK that signs V3, and checks that its answer classes find every field that they know.
+
+Usage: v3.py HOST:PORT CODE...
+"""
 
 import sys
 
@@ -12,10 +15,19 @@ except ImportError:
 import walk
 
 
+# What no answer of the walk has, and may not have: an HTTP listener has no certificate, an HTTPS listener redirects nowhere.
+NEVER_THERE = {
+    ("DescribeLoadBalancerHTTPListenerAttribute", "server_certificate_id"),
+    ("DescribeLoadBalancerHTTPSListenerAttribute", "forward_port"),
+}
+
+
 class V3:
     """Calls an action by its API name through the SDK's own method, request and answer classes."""
 
     wrong_secret = "SignatureDoesNotMatch"
+    # (class, field) of every answer: whether some answer had it.
+    fields = {}
     # No SDK of this generation has DeleteLoadBalancer.
     release = ("ReleaseInstance", "InstanceId")
 
@@ -37,7 +49,19 @@ class V3:
             answer = getattr(self.client, self.methods[action.lower()])(request)
         except Exception as error:  # its type differs between versions of the SDK
             raise walk.Refused(getattr(error, "code", None) or repr(error)) from error
+        note(answer.body)
         return answer.body.to_map()
 
 
+def note(value):
+    """Notes which fields of an answer and of what it holds are there."""
+    for item in value if isinstance(value, list) else [value]:
+        if type(item).__module__.startswith("alibabacloud_ens20171110"):
+            for name, field in vars(item).items():
+                key = (type(item).__name__.replace("ResponseBody", ""), name)
+                V3.fields[key] = V3.fields.get(key, False) or field is not None
+                note(field)
+
+
 walk.walk(V3)
+walk.equal({key for key, there in V3.fields.items() if not there}, NEVER_THERE)

@@ -7,200 +7,110 @@ use serde_json::{Value, json};
 use super::super::params::{Args, Kind, Param, opt, req};
 use super::super::resource::Protocol;
 
-const ID: Param = req("LoadBalancerId", Kind::Text);
-const PORT: Param = req("ListenerPort", Kind::Int(1, 65535));
-const BACKEND_PORT: Param = opt("BackendServerPort", Kind::Int(1, 65535));
-const FORWARD: Param = opt("ListenerForward", Kind::OneOf(ON_OFF));
-const FORWARD_PORT: Param = opt("ForwardPort", Kind::Int(1, 65535));
-const ON_OFF: &[&str] = &["on", "off"];
-const CODES: &[&str] = &["http_2xx", "http_3xx", "http_4xx", "http_5xx"];
-
-const DESCRIPTION: Param = opt("Description", Kind::Name(1, 80));
-const EIP_TRANSMIT: Param = opt("EipTransmit", Kind::OneOf(ON_OFF));
-const ESTABLISHED_TIMEOUT: Param = opt("EstablishedTimeout", Kind::Int(10, 900));
-const CHECK_PORT: Param = opt("HealthCheckConnectPort", Kind::Int(1, 65535));
-const CONNECT_TIMEOUT: Param = opt("HealthCheckConnectTimeout", Kind::Int(1, 300));
-const DOMAIN: Param = opt("HealthCheckDomain", Kind::Text);
-const HTTP_CODE: Param = opt("HealthCheckHttpCode", Kind::OneOf(CODES));
-const INTERVAL: Param = opt("HealthCheckInterval", Kind::Int(1, 50));
-const URI: Param = opt("HealthCheckURI", Kind::Path);
-const HEALTHY: Param = opt("HealthyThreshold", Kind::Int(2, 10));
-const UNHEALTHY: Param = opt("UnhealthyThreshold", Kind::Int(2, 10));
-const HEALTH_CHECK: Kind = Kind::OneOf(ON_OFF);
-const METHOD: Param = opt("HealthCheckMethod", Kind::OneOf(&["head", "get"]));
-const TIMEOUT: Param = opt("HealthCheckTimeout", Kind::Int(1, 300));
-const IDLE: Param = opt("IdleTimeout", Kind::Int(1, 60));
-const REQUEST: Param = opt("RequestTimeout", Kind::Int(1, 180));
-const FORWARDED_FOR: Param = opt("XForwardedFor", Kind::OneOf(ON_OFF));
-
+const ON_OFF: Kind = Kind::OneOf(&["on", "off"]);
+const PORTS: Kind = Kind::Int(1, 65535);
+const CODES: Kind = Kind::OneOf(&["http_2xx", "http_3xx", "http_4xx", "http_5xx"]);
 // qch and iqch are in the older SDK's list for TCP; a switch decides whether they are refused.
-const TCP_SCHEDULER: Param = opt(
-    "Scheduler",
-    Kind::OneOf(&["wrr", "wlc", "rr", "sch", "tch", "qch", "iqch"]),
-);
-const UDP_SCHEDULER: Param = opt(
-    "Scheduler",
-    Kind::OneOf(&["wrr", "wlc", "rr", "sch", "tch", "qch", "iqch"]),
-);
-const HTTP_SCHEDULER: Param = opt(
-    "Scheduler",
-    Kind::OneOf(&["wrr", "wlc", "rr", "sch", "qch", "iqch"]),
-);
-const PERSISTENCE: Param = opt("PersistenceTimeout", Kind::Int(0, 3600));
+const SCHEDULERS: Kind = Kind::OneOf(&["wrr", "wlc", "rr", "sch", "tch", "qch", "iqch"]);
+const HTTP_SCHEDULERS: Kind = Kind::OneOf(&["wrr", "wlc", "rr", "sch", "qch", "iqch"]);
 
-pub(super) const CREATE_TCP: &[Param] = &[
-    ID,
-    PORT,
-    BACKEND_PORT,
-    DESCRIPTION,
-    EIP_TRANSMIT,
-    ESTABLISHED_TIMEOUT,
-    CHECK_PORT,
-    CONNECT_TIMEOUT,
-    DOMAIN,
-    HTTP_CODE,
-    INTERVAL,
+/// Every creation and every change.
+const ALL: &[Param] = &[
+    req("LoadBalancerId", Kind::Text),
+    req("ListenerPort", PORTS),
+    opt("Description", Kind::Name(1, 80)),
+    opt("HealthCheckConnectPort", PORTS),
+    opt("HealthCheckInterval", Kind::Int(1, 50)),
+    opt("HealthyThreshold", Kind::Int(2, 10)),
+    opt("UnhealthyThreshold", Kind::Int(2, 10)),
+];
+/// Every creation, and no change.
+const CREATE: &[Param] = &[opt("BackendServerPort", PORTS)];
+
+const TCP_AND_UDP: &[Param] = &[
+    opt("EipTransmit", ON_OFF),
+    opt("EstablishedTimeout", Kind::Int(10, 900)),
+    opt("HealthCheckConnectTimeout", Kind::Int(1, 300)),
+    opt("Scheduler", SCHEDULERS),
+];
+const TCP: &[Param] = &[
     opt("HealthCheckType", Kind::OneOf(&["tcp", "http"])),
-    URI,
-    HEALTHY,
-    PERSISTENCE,
-    TCP_SCHEDULER,
-    UNHEALTHY,
+    opt("PersistenceTimeout", Kind::Int(0, 3600)),
 ];
-pub(super) const SET_TCP: &[Param] = &[
-    ID,
-    PORT,
-    DESCRIPTION,
-    EIP_TRANSMIT,
-    ESTABLISHED_TIMEOUT,
-    CHECK_PORT,
-    CONNECT_TIMEOUT,
-    DOMAIN,
-    HTTP_CODE,
-    INTERVAL,
-    opt("HealthCheckType", Kind::OneOf(&["tcp", "http"])),
-    URI,
-    HEALTHY,
-    PERSISTENCE,
-    TCP_SCHEDULER,
-    UNHEALTHY,
-];
-pub(super) const CREATE_UDP: &[Param] = &[
-    ID,
-    PORT,
-    BACKEND_PORT,
-    DESCRIPTION,
-    EIP_TRANSMIT,
-    ESTABLISHED_TIMEOUT,
-    CHECK_PORT,
-    CONNECT_TIMEOUT,
+const UDP: &[Param] = &[
     opt("HealthCheckExp", Kind::Alphanumeric(64)),
-    INTERVAL,
     opt("HealthCheckReq", Kind::Alphanumeric(64)),
-    HEALTHY,
-    UDP_SCHEDULER,
-    UNHEALTHY,
 ];
-pub(super) const SET_UDP: &[Param] = &[
-    ID,
-    PORT,
-    DESCRIPTION,
-    EIP_TRANSMIT,
-    ESTABLISHED_TIMEOUT,
-    CHECK_PORT,
-    CONNECT_TIMEOUT,
-    opt("HealthCheckExp", Kind::Alphanumeric(64)),
-    INTERVAL,
-    opt("HealthCheckReq", Kind::Alphanumeric(64)),
-    HEALTHY,
-    UDP_SCHEDULER,
-    UNHEALTHY,
+/// How a health check asks over HTTP. TCP listeners can do so as well.
+const HTTP_CHECK: &[Param] = &[
+    opt("HealthCheckDomain", Kind::Text),
+    opt("HealthCheckHttpCode", CODES),
+    opt("HealthCheckURI", Kind::Path),
 ];
-pub(super) const CREATE_HTTP: &[Param] = &[
-    ID,
-    PORT,
-    BACKEND_PORT,
-    DESCRIPTION,
-    FORWARD_PORT,
-    req("HealthCheck", HEALTH_CHECK),
-    CHECK_PORT,
-    DOMAIN,
-    HTTP_CODE,
-    INTERVAL,
-    METHOD,
-    TIMEOUT,
-    URI,
-    HEALTHY,
-    IDLE,
-    FORWARD,
-    REQUEST,
-    HTTP_SCHEDULER,
-    UNHEALTHY,
-    FORWARDED_FOR,
+const HTTP_AND_HTTPS: &[Param] = &[
+    opt("HealthCheckMethod", Kind::OneOf(&["head", "get"])),
+    opt("HealthCheckTimeout", Kind::Int(1, 300)),
+    opt("IdleTimeout", Kind::Int(1, 60)),
+    opt("RequestTimeout", Kind::Int(1, 180)),
+    opt("Scheduler", HTTP_SCHEDULERS),
 ];
-pub(super) const SET_HTTP: &[Param] = &[
-    ID,
-    PORT,
-    DESCRIPTION,
-    opt("HealthCheck", HEALTH_CHECK),
-    CHECK_PORT,
-    DOMAIN,
-    HTTP_CODE,
-    INTERVAL,
-    METHOD,
-    TIMEOUT,
-    URI,
-    HEALTHY,
-    IDLE,
-    REQUEST,
-    HTTP_SCHEDULER,
-    UNHEALTHY,
-    FORWARDED_FOR,
+/// The creation of an HTTP or HTTPS listener, and no change.
+const CREATE_HTTP_OR_HTTPS: &[Param] = &[
+    req("HealthCheck", ON_OFF),
+    opt("ForwardPort", PORTS),
+    opt("ListenerForward", ON_OFF),
 ];
-pub(super) const CREATE_HTTPS: &[Param] = &[
-    ID,
-    PORT,
-    BACKEND_PORT,
+const CREATE_HTTPS_ONLY: &[Param] = &[
+    req("ServerCertificateId", Kind::Text),
     opt("Cookie", Kind::Alphanumeric(200)),
     opt("CookieTimeout", Kind::Int(1, 86400)),
-    DESCRIPTION,
-    FORWARD_PORT,
-    req("HealthCheck", HEALTH_CHECK),
-    CHECK_PORT,
-    DOMAIN,
-    HTTP_CODE,
-    INTERVAL,
-    METHOD,
-    TIMEOUT,
-    URI,
-    HEALTHY,
-    IDLE,
-    FORWARD,
-    REQUEST,
-    HTTP_SCHEDULER,
-    req("ServerCertificateId", Kind::Text),
     opt("StickySessionType", Kind::OneOf(&["insert", "server"])),
-    UNHEALTHY,
 ];
-pub(super) const SET_HTTPS: &[Param] = &[
-    ID,
-    PORT,
-    DESCRIPTION,
-    opt("HealthCheck", HEALTH_CHECK),
-    CHECK_PORT,
-    DOMAIN,
-    HTTP_CODE,
-    INTERVAL,
-    METHOD,
-    TIMEOUT,
-    URI,
-    HEALTHY,
-    IDLE,
-    REQUEST,
-    HTTP_SCHEDULER,
-    opt("ServerCertificateId", Kind::Text),
-    UNHEALTHY,
-];
+const FORWARDED_FOR: &[Param] = &[opt("XForwardedFor", ON_OFF)];
+const SWITCH_CHECK: &[Param] = &[opt("HealthCheck", ON_OFF)];
+const CERTIFICATE: &[Param] = &[opt("ServerCertificateId", Kind::Text)];
+
+pub(super) const CREATE_TCP: &[Param] = &join::<17>(&[ALL, CREATE, TCP_AND_UDP, TCP, HTTP_CHECK]);
+pub(super) const SET_TCP: &[Param] = &join::<16>(&[ALL, TCP_AND_UDP, TCP, HTTP_CHECK]);
+pub(super) const CREATE_UDP: &[Param] = &join::<14>(&[ALL, CREATE, TCP_AND_UDP, UDP]);
+pub(super) const SET_UDP: &[Param] = &join::<13>(&[ALL, TCP_AND_UDP, UDP]);
+pub(super) const CREATE_HTTP: &[Param] = &join::<20>(&[
+    ALL,
+    CREATE,
+    HTTP_CHECK,
+    HTTP_AND_HTTPS,
+    CREATE_HTTP_OR_HTTPS,
+    FORWARDED_FOR,
+]);
+pub(super) const SET_HTTP: &[Param] =
+    &join::<17>(&[ALL, HTTP_CHECK, HTTP_AND_HTTPS, SWITCH_CHECK, FORWARDED_FOR]);
+pub(super) const CREATE_HTTPS: &[Param] = &join::<23>(&[
+    ALL,
+    CREATE,
+    HTTP_CHECK,
+    HTTP_AND_HTTPS,
+    CREATE_HTTP_OR_HTTPS,
+    CREATE_HTTPS_ONLY,
+]);
+pub(super) const SET_HTTPS: &[Param] =
+    &join::<17>(&[ALL, HTTP_CHECK, HTTP_AND_HTTPS, SWITCH_CHECK, CERTIFICATE]);
+
+/// All parts in one array. A wrong `N` does not compile: it leaves a parameter over, or a place empty.
+const fn join<const N: usize>(parts: &[&[Param]]) -> [Param; N] {
+    let mut all = [ALL[0]; N];
+    let (mut part, mut at) = (0, 0);
+    while part < parts.len() {
+        let mut of_part = 0;
+        while of_part < parts[part].len() {
+            all[at] = parts[part][of_part];
+            at += 1;
+            of_part += 1;
+        }
+        part += 1;
+    }
+    assert!(at == N, "N is larger than the number of parameters");
+    all
+}
 
 /// The attributes of a new listener: what was given, and the API's defaults for the rest.
 pub(super) fn new(protocol: Protocol, args: &Args<'_>) -> BTreeMap<String, Value> {
@@ -230,6 +140,8 @@ pub(super) fn new(protocol: Protocol, args: &Args<'_>) -> BTreeMap<String, Value
             json!({
                 "HealthCheckHttpCode": "http_2xx", "HealthCheckMethod": "head", "HealthCheckTimeout": 5, "IdleTimeout": 15,
                 "ListenerForward": "off", "RequestTimeout": 60,
+                // Inferred: creation does not take it, and the text of the read says that it is on unless it is set.
+                "XForwardedFor": "on",
             }),
         ),
     };

@@ -9,9 +9,10 @@ mod listeners;
 mod load_balancers;
 mod monitors;
 mod networks;
+mod nodes;
 mod tags;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::params::{Args, Param};
@@ -19,6 +20,9 @@ use super::scope::Scope;
 use super::settings::{NameFilter, Switches};
 use super::tokens::Token;
 use crate::time::Timestamp;
+
+/// When what stands in the world from the start was made.
+const EPOCH: &str = "1970-01-01T00:00:00Z";
 
 /// One action of the API.
 pub(crate) struct Action {
@@ -49,6 +53,7 @@ fn all() -> impl Iterator<Item = &'static Action> {
         backends::ACTIONS,
         eips::ACTIONS,
         networks::ACTIONS,
+        nodes::ACTIONS,
         tags::ACTIONS,
         monitors::ACTIONS,
     ]
@@ -74,6 +79,28 @@ fn page<T>(items: Vec<T>, number: usize, size: usize) -> Vec<T> {
         .skip((number - 1).saturating_mul(size))
         .take(size)
         .collect()
+}
+
+/// One page of rows, in the wrapper that every list of this API but three has.
+fn wrapped(list: &str, item: &str, rows: Vec<Value>, number: usize, size: usize) -> Value {
+    let total = rows.len();
+    json!({
+        list: { item: page(rows, number, size) },
+        "PageNumber": number,
+        "PageSize": size,
+        "TotalCount": total,
+    })
+}
+
+/// An object with further fields.
+fn with(object: Value, more: Value) -> Value {
+    match (object, more) {
+        (Value::Object(mut fields), Value::Object(more)) => {
+            fields.extend(more);
+            Value::Object(fields)
+        }
+        (object, _) => object,
+    }
 }
 
 /// Whether a name passes a list's name filter.

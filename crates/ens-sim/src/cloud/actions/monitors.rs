@@ -1,4 +1,5 @@
 //! The monitor reads. The simulator keeps no history: a range that holds the present instant shows it, any other nothing.
+//! It counts open flows and healthy servers; bytes, packets and what is dropped are not counted and read 0.
 
 use std::time::Duration;
 
@@ -7,9 +8,9 @@ use serde_json::{Value, json};
 use super::super::error::ApiError;
 use super::super::health::health_key;
 use super::super::params::{Args, Kind, Param, opt, req};
-use super::super::resource::LoadBalancer;
+use super::super::resource::{LoadBalancer, Protocol};
 use super::super::scope::Scope;
-use super::{Action, equals};
+use super::{Action, equals, with};
 use crate::time::Timestamp;
 
 const ID: Param = req("LoadBalancerId", Kind::Text);
@@ -47,7 +48,7 @@ pub(super) const ACTIONS: &[Action] = &[
     read(
         "DescribeServerLoadBalancerListenMonitor",
         &[ID, START, END, PROTOCOL, opt("VPort", Kind::Int(1, 65535))],
-        requests,
+        requests_by_listener,
     ),
 ];
 
@@ -71,27 +72,84 @@ fn listener(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
                 .iter()
                 .filter(|server| healthy(&server.server_id))
                 .count();
+            let unhealthy = balancer.backends.len() - valid;
+            let open = scope.forwarding.open(&balancer.id, listener.key());
             json!({
-                "ActConns": scope.forwarding.open(&balancer.id, listener.key()).to_string(),
+                "ActConns": open.to_string(),
                 "BizTime": scope.now.iso8601(),
+                "Conns": open.to_string(),
+                "DropConns": "0",
                 "EnsRegionId": balancer.region,
-                "InValidRsNum": (balancer.backends.len() - valid).to_string(),
+                "InActConns": "0",
+                "InBytes": "0",
+                "InDropBytes": "0",
+                "InDropPkts": "0",
+                "InPkts": "0",
+                "InValidRsNum": unhealthy.to_string(),
                 "LoadBalancerId": balancer.id,
+                "OutBytes": "0",
+                "OutDropBytes": "0",
+                "OutDropPkts": "0",
+                "OutPkts": "0",
                 "Proto": listener.protocol,
                 "VPort": listener.port.to_string(),
                 "ValidRsNum": valid.to_string(),
                 "Vip": balancer.address,
+                "Vni": "0",
             })
         })
         .collect();
     Ok(json!({ "LoadBalancerMonitorListenData": rows }))
 }
 
-/// Requests over HTTP and HTTPS listeners, which forward nothing here: there never are any.
+/// Requests over the HTTP and HTTPS listeners of an ELB.
 fn requests(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
-    shows_now(scope.now, args)?;
-    balancer(scope, args)?;
-    Ok(json!({ "ServerLoadBalancerMonitorData": [] }))
+    let (shown, balancer) = (shows_now(scope.now, args)?, balancer(scope, args)?);
+    let rows: Vec<Value> = shown
+        .then(|| no_requests(scope.now, balancer))
+        .into_iter()
+        .collect();
+    Ok(json!({ "ServerLoadBalancerMonitorData": rows }))
+}
+
+/// Requests over each HTTP and HTTPS listener of an ELB.
+fn requests_by_listener(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
+    let (shown, balancer) = (shows_now(scope.now, args)?, balancer(scope, args)?);
+    let port = args.int("VPort");
+    let rows: Vec<Value> = balancer
+        .listeners
+        .values()
+        .filter(|listener| {
+            shown
+                && matches!(listener.protocol, Protocol::Http | Protocol::Https)
+                && port.is_none_or(|port| port == u32::from(listener.port))
+                && equals(args.text("Proto"), listener.protocol.as_str())
+        })
+        .map(|listener| {
+            let own = json!({ "Proto": listener.protocol, "Vport": listener.port });
+            with(no_requests(scope.now, balancer), own)
+        })
+        .collect();
+    Ok(json!({ "ServerLoadBalancerMonitorData": rows }))
+}
+
+/// HTTP and HTTPS listeners forward nothing here: there never is a request.
+fn no_requests(now: Timestamp, balancer: &LoadBalancer) -> Value {
+    json!({
+        "Acc": 0,
+        "BizTime": now.iso8601(),
+        "EnsRegionId": balancer.region,
+        "LoadBalancerId": balancer.id,
+        "LoadBalancerName": balancer.name,
+        "LoadBalancerSpec": balancer.spec,
+        "Reqs2xx": 0,
+        "Reqs3xx": 0,
+        "Reqs4xx": 0,
+        "Reqs5xx": 0,
+        "RtAvg": 0,
+        "Vip": balancer.address,
+        "Vni": 0,
+    })
 }
 
 fn balancer<'s>(scope: &'s Scope<'_>, args: &Args<'_>) -> Result<&'s LoadBalancer, ApiError> {

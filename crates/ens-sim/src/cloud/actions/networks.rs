@@ -1,31 +1,13 @@
-//! Reads of networks, vSwitches, computing instances and edge nodes.
+//! Reads of networks and vSwitches.
 
 use serde_json::{Value, json};
 
 use super::super::error::ApiError;
 use super::super::params::{Args, Kind, opt, req};
-use super::super::resource::{Instance, VSwitch};
+use super::super::resource::{Instance, Network, VSwitch};
 use super::super::scope::Scope;
-use super::{Action, equals, name_passes, page, region_passes};
-
-const STATUSES: &[&str] = &["Running", "Stopped", "Expired"];
-const RESOURCE_TYPES: &[&str] = &[
-    "EnsInstance",
-    "EnsService",
-    "BuildMachine",
-    "EnsPostPaidInstance",
-];
-/// Filters of DescribeInstances by what no instance here has: they let nothing pass.
-const FOREIGN_FILTERS: &[&str] = &[
-    "EipAddresses",
-    "EnsServiceId",
-    "ImageId",
-    "InstanceType",
-    "SecurityGroupId",
-    "ServiceStatus",
-    "VpdId",
-    "VpdVSwitchId",
-];
+use super::super::state::State;
+use super::{Action, EPOCH, equals, name_passes, region_passes, with, wrapped};
 
 pub(super) const ACTIONS: &[Action] = &[
     Action {
@@ -74,51 +56,6 @@ pub(super) const ACTIONS: &[Action] = &[
         params: &[req("VSwitchId", Kind::Text)],
         run: vswitch,
     },
-    Action {
-        name: "DescribeInstances",
-        get_only: false,
-        per_second: Some(100),
-        params: &[
-            opt("EipAddresses", Kind::Json),
-            opt("EnsRegionId", Kind::Text),
-            opt("EnsRegionIds", Kind::Json),
-            opt("EnsServiceId", Kind::Text),
-            opt("ImageId", Kind::Text),
-            opt("InstanceId", Kind::Text),
-            opt("InstanceIds", Kind::Json),
-            opt("InstanceName", Kind::Text),
-            opt("InstanceResourceType", Kind::OneOf(RESOURCE_TYPES)),
-            opt("InstanceType", Kind::Text),
-            opt("IntranetIp", Kind::Text),
-            opt("NetworkId", Kind::Text),
-            opt("OrderByParams", Kind::Json),
-            opt("PageNumber", Kind::Text),
-            opt("PageSize", Kind::Text),
-            opt("SearchKey", Kind::Text),
-            opt("SecurityGroupId", Kind::Text),
-            opt("ServiceStatus", Kind::Json),
-            opt("Status", Kind::OneOf(STATUSES)),
-            opt("Tags", Kind::Json),
-            opt("VSwitchId", Kind::Text),
-            opt("VpdId", Kind::Text),
-            opt("VpdVSwitchId", Kind::Text),
-        ],
-        run: instances,
-    },
-    Action {
-        name: "DescribeEnsRegions",
-        get_only: false,
-        per_second: None,
-        params: &[opt("EnsRegionId", Kind::Text)],
-        run: regions,
-    },
-    Action {
-        name: "DescribeRegionIsps",
-        get_only: true,
-        per_second: None,
-        params: &[opt("EnsRegionId", Kind::Text)],
-        run: isps,
-    },
 ];
 
 fn networks(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
@@ -137,23 +74,8 @@ fn networks(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
                 && name_passes(filter, args.text("NetworkName"), &network.name)
         })
         .map(|network| {
-            let inside = scope
-                .state
-                .vswitches
-                .values()
-                .filter(|vswitch| vswitch.network == network.id);
-            let vswitch_ids: Vec<&str> = inside.map(|vswitch| vswitch.id.as_str()).collect();
-            json!({
-                "CidrBlock": network.cidr,
-                "CreatedTime": "1970-01-01T00:00:00Z",
-                "Description": "",
-                "EnsRegionId": network.region,
-                "NetworkId": network.id,
-                "NetworkName": network.name,
-                "Status": network.status.as_str(),
-                "Tags": { "Tag": [] },
-                "VSwitchIds": { "VSwitchId": vswitch_ids },
-            })
+            let row = network_row(scope.state, network);
+            with(row, json!({ "Tags": { "Tag": [] } }))
         })
         .collect();
     Ok(wrapped("Networks", "Network", found, number, size))
@@ -161,43 +83,51 @@ fn networks(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
 
 fn network(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
     let id = args.required("NetworkId")?;
-    let Some(network) = scope.state.networks.get(id) else {
+    let state = &*scope.state;
+    let Some(network) = state.networks.get(id) else {
         return Err(ApiError::invalid(
             "NetworkId",
             format!("there is no network {id}"),
         ));
     };
-    let state = &scope.state;
-    let vswitches: Vec<&str> = state
-        .vswitches
-        .values()
-        .filter(|v| v.network == id)
-        .map(|v| v.id.as_str())
-        .collect();
-    let instances: Vec<&str> = state
-        .instances
-        .values()
-        .filter(|i| i.network == id)
-        .map(|i| i.id.as_str())
-        .collect();
-    let balancers: Vec<&str> = state
-        .load_balancers
-        .values()
-        .filter(|b| b.network == id)
-        .map(|b| b.id.as_str())
-        .collect();
-    Ok(json!({
+    let instances = state.instances.values().filter(|i| i.network == id);
+    let balancers = state.load_balancers.values().filter(|b| b.network == id);
+    let vswitches = state.vswitches.values().filter(|v| v.network == id);
+    let count = |what: &str, count: usize| json!({ "ResourceCount": count, "ResourceType": what });
+    // Inferred: no document lists the words of ResourceType here; these are those of ReleaseInstance.
+    let counts = [
+        count("instance", instances.clone().count()),
+        count("vswitch", vswitches.count()),
+    ];
+    let more = json!({
+        "CloudResources": { "CloudResourceSetType": counts },
+        "LoadBalancerIds": { "LoadBalancerId": ids(balancers.map(|b| &b.id)) },
+    });
+    let row = with(network_row(state, network), inside(instances));
+    Ok(with(row, more))
+}
+
+/// What both reads of a network show. Networks here have no route table, no ACL and no IPv6.
+fn network_row(state: &State, network: &Network) -> Value {
+    let vswitches = state.vswitches.values();
+    let vswitches = vswitches.filter(|vswitch| vswitch.network == network.id);
+    json!({
         "CidrBlock": network.cidr,
-        "CreatedTime": "1970-01-01T00:00:00Z",
+        "CreatedTime": EPOCH,
         "Description": "",
         "EnsRegionId": network.region,
-        "InstanceIds": { "InstanceId": instances },
-        "LoadBalancerIds": { "LoadBalancerId": balancers },
+        "GatewayRouteTableId": "",
+        "Ipv6CidrBlocks": { "Ipv6CidrBlock": [] },
+        "NetworkAclId": "",
         "NetworkId": network.id,
         "NetworkName": network.name,
+        "RouteTableId": "",
+        "RouteTableIds": { "RouteTableId": [] },
+        "RouterTableId": "",
+        "SecondaryCidrBlocks": { "SecondaryCidrBlock": [] },
         "Status": network.status.as_str(),
-        "VSwitchIds": { "VSwitchId": vswitches },
-    }))
+        "VSwitchIds": { "VSwitchId": ids(vswitches.map(|vswitch| &vswitch.id)) },
+    })
 }
 
 fn vswitches(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
@@ -218,15 +148,9 @@ fn vswitches(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> 
                 && args.flag("EnableIpv6").is_none_or(|wanted| !wanted)
         })
         .map(|vswitch| {
-            let mut row = vswitch_row(vswitch);
-            if let Value::Object(fields) = &mut row {
-                fields.insert(
-                    "FreeIpCount".to_owned(),
-                    json!(free_addresses(scope, vswitch)),
-                );
-                fields.insert("Tags".to_owned(), json!({ "Tag": [] }));
-            }
-            row
+            let free = free_addresses(scope.state, vswitch);
+            let more = json!({ "FreeIpCount": free, "Tags": { "Tag": [] } });
+            with(vswitch_row(vswitch), more)
         })
         .collect();
     Ok(wrapped("VSwitches", "VSwitch", found, number, size))
@@ -234,46 +158,29 @@ fn vswitches(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> 
 
 fn vswitch(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
     let id = args.required("VSwitchId")?;
-    let vswitch = scope.state.vswitches.get(id).ok_or_else(|| {
-        ApiError::new(
-            400,
-            "InvalidVSwitchId.NotFound",
-            format!("The vSwitch {id} does not exist."),
-        )
-    })?;
-    let balancers = scope
-        .state
-        .load_balancers
-        .values()
-        .filter(|balancer| balancer.vswitch == id);
-    let instances = scope
-        .state
-        .instances
-        .values()
-        .filter(|instance| instance.vswitch == id);
-    let mut body = vswitch_row(vswitch);
-    if let Value::Object(fields) = &mut body {
-        let balancers: Vec<&str> = balancers.map(|balancer| balancer.id.as_str()).collect();
-        let instances: Vec<&str> = instances.map(|instance| instance.id.as_str()).collect();
-        fields.insert(
-            "AvailableIpAddressCount".to_owned(),
-            json!(free_addresses(scope, vswitch)),
-        );
-        fields.insert(
-            "LoadBalancerIds".to_owned(),
-            json!({ "LoadBalancerId": balancers }),
-        );
-        fields.insert("InstanceIds".to_owned(), json!({ "InstanceId": instances }));
-    }
-    Ok(body)
+    let state = &*scope.state;
+    let Some(vswitch) = state.vswitches.get(id) else {
+        let message = format!("The vSwitch {id} does not exist.");
+        return Err(ApiError::new(400, "InvalidVSwitchId.NotFound", message));
+    };
+    let instances = state.instances.values().filter(|i| i.vswitch == id);
+    let balancers = state.load_balancers.values().filter(|b| b.vswitch == id);
+    let more = json!({
+        "AvailableIpAddressCount": free_addresses(state, vswitch),
+        "LoadBalancerIds": { "LoadBalancerId": ids(balancers.map(|b| &b.id)) },
+    });
+    let row = with(vswitch_row(vswitch), inside(instances));
+    Ok(with(row, more))
 }
 
+/// What both reads of a vSwitch show.
 fn vswitch_row(vswitch: &VSwitch) -> Value {
     json!({
         "CidrBlock": format!("{}/{}", vswitch.base, vswitch.prefix),
-        "CreatedTime": "1970-01-01T00:00:00Z",
+        "CreatedTime": EPOCH,
         "Description": "",
         "EnsRegionId": vswitch.region,
+        "Ipv6CidrBlock": "",
         "NetworkId": vswitch.network,
         "Status": vswitch.status.as_str(),
         "VSwitchId": vswitch.id,
@@ -281,166 +188,30 @@ fn vswitch_row(vswitch: &VSwitch) -> Value {
     })
 }
 
-fn free_addresses(scope: &Scope<'_>, vswitch: &VSwitch) -> u32 {
+/// The instances of a network or vSwitch and their interfaces, and what there is none of here.
+fn inside<'s>(instances: impl Iterator<Item = &'s Instance> + Clone) -> Value {
+    let interfaces: Vec<String> = instances.clone().map(Instance::interface).collect();
+    json!({
+        "HaVipIds": { "HaVipId": [] },
+        "InstanceIds": { "InstanceId": ids(instances.map(|instance| &instance.id)) },
+        "NatGatewayIds": { "NatGatewayId": [] },
+        "NetworkInterfaceIds": { "NetworkInterfaceId": interfaces },
+    })
+}
+
+fn ids<'s>(ids: impl Iterator<Item = &'s String>) -> Vec<&'s str> {
+    ids.map(String::as_str).collect()
+}
+
+/// Addresses of a vSwitch that neither an ELB nor an instance has. Eleven are kept back: the first ten, and the last.
+fn free_addresses(state: &State, vswitch: &VSwitch) -> u32 {
     let size = 1_u32
         .checked_shl(32 - u32::from(vswitch.prefix))
         .unwrap_or(0);
-    let used = scope
-        .state
-        .load_balancers
-        .values()
-        .filter(|balancer| balancer.vswitch == vswitch.id)
-        .count()
-        + scope
-            .state
-            .instances
-            .values()
-            .filter(|instance| instance.vswitch == vswitch.id)
-            .count();
+    let balancers = state.load_balancers.values();
+    let instances = state.instances.values();
+    let used = balancers.filter(|b| b.vswitch == vswitch.id).count()
+        + instances.filter(|i| i.vswitch == vswitch.id).count();
     size.saturating_sub(11)
         .saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
-}
-
-fn instances(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
-    let (number, size) = args.paging(10, 1, 100)?;
-    let ids = json_texts(args, "InstanceIds")?;
-    let regions = json_texts(args, "EnsRegionIds")?;
-    let tags = json_tags(args)?;
-    let filter = scope.config.switches.name_filter;
-    let foreign = FOREIGN_FILTERS.iter().any(|name| args.text(name).is_some());
-    let found: Vec<Value> = scope
-        .state
-        .instances
-        .values()
-        .filter(|instance| {
-            let ip = instance.private_ip.to_string();
-            !foreign
-                && equals(args.text("InstanceResourceType"), "EnsInstance")
-                && equals(args.text("EnsRegionId"), &instance.region)
-                && regions
-                    .as_ref()
-                    .is_none_or(|all| all.contains(&instance.region))
-                && equals(args.text("InstanceId"), &instance.id)
-                && ids.as_ref().is_none_or(|all| all.contains(&instance.id))
-                && name_passes(filter, args.text("InstanceName"), &instance.name)
-                && equals(args.text("IntranetIp"), &ip)
-                && equals(args.text("NetworkId"), &instance.network)
-                && equals(args.text("VSwitchId"), &instance.vswitch)
-                && equals(args.text("Status"), &format!("{:?}", instance.status))
-                && tags.iter().all(|(key, value)| {
-                    let own = instance.tags.get(key);
-                    own.is_some_and(|own| value.as_ref().is_none_or(|value| value == own))
-                })
-                && args.text("SearchKey").is_none_or(|key| {
-                    [&instance.id, &instance.name, &ip]
-                        .iter()
-                        .any(|text| text.contains(key))
-                })
-        })
-        .map(instance_row)
-        .collect();
-    Ok(wrapped("Instances", "Instance", found, number, size))
-}
-
-fn instance_row(instance: &Instance) -> Value {
-    let ip = instance.private_ip;
-    json!({
-        "EnsRegionId": instance.region,
-        "HostName": instance.host_name,
-        "InnerIpAddress": { "IpAddress": [] },
-        "InstanceId": instance.id,
-        "InstanceName": instance.name,
-        "InstanceResourceType": "EnsInstance",
-        "NetworkAttributes": {
-            "NetworkId": instance.network,
-            "PrivateIpAddress": { "IpAddress": [ip] },
-            "VSwitchId": instance.vswitch,
-        },
-        "NetworkInterfaces": { "NetworkInterfaces": [{
-            "NetworkInterfaceId": format!("eni-{}", instance.id),
-            "PrimaryIpAddress": ip,
-            "PrivateIpSets": { "PrivateIpSet": [{ "Primary": true, "PrivateIpAddress": ip }] },
-        }] },
-        "PrivateIpAddresses": { "PrivateIpAddress": [{ "GateWay": "", "Ip": ip, "Isp": "" }] },
-        "PublicIpAddress": { "IpAddress": [] },
-        "PublicIpAddresses": { "PublicIpAddress": [] },
-        "SecurityGroupIds": { "SecurityGroupId": [] },
-        "Status": format!("{:?}", instance.status),
-    })
-}
-
-/// The tags of a JSON array of objects with a Key and, where it matters, a Value.
-fn json_tags(args: &Args<'_>) -> Result<Vec<(String, Option<String>)>, ApiError> {
-    let elements = args.json_array("Tags")?.unwrap_or_default();
-    let text = |element: &Value, name| element.get(name).and_then(Value::as_str).map(str::to_owned);
-    let tags: Option<Vec<_>> = elements
-        .iter()
-        .map(|element| Some((text(element, "Key")?, text(element, "Value"))))
-        .collect();
-    tags.ok_or_else(|| ApiError::invalid("Tags", "each element needs a Key"))
-}
-
-/// A JSON array of at most 100 texts in one parameter.
-fn json_texts(args: &Args<'_>, name: &str) -> Result<Option<Vec<String>>, ApiError> {
-    let Some(elements) = args.json_array(name)? else {
-        return Ok(None);
-    };
-    let texts: Option<Vec<String>> = elements
-        .iter()
-        .map(|element| element.as_str().map(str::to_owned))
-        .collect();
-    match texts {
-        Some(texts) if texts.len() <= 100 => Ok(Some(texts)),
-        _ => Err(ApiError::invalid(
-            name,
-            "must be a JSON array of at most 100 texts",
-        )),
-    }
-}
-
-#[allow(clippy::unnecessary_wraps)] // The table of actions needs one signature.
-fn regions(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
-    let found: Vec<Value> = scope
-        .regions
-        .values()
-        .filter(|region| equals(args.text("EnsRegionId"), &region.id))
-        .map(|region| {
-            json!({
-                "Area": "",
-                "EnName": region.name,
-                "EnsRegionId": region.id,
-                "Name": region.name,
-                "Province": "",
-            })
-        })
-        .collect();
-    // The one successful answer that carries a Code.
-    Ok(json!({ "Code": 0, "EnsRegions": { "EnsRegions": found } }))
-}
-
-#[allow(clippy::unnecessary_wraps)] // The table of actions needs one signature.
-fn isps(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
-    let mut codes: Vec<&String> = scope
-        .regions
-        .values()
-        .filter(|region| equals(args.text("EnsRegionId"), &region.id))
-        .flat_map(|region| &region.isps)
-        .collect();
-    codes.sort_unstable();
-    codes.dedup();
-    let rows: Vec<Value> = codes
-        .into_iter()
-        .map(|code| json!({ "Code": code, "Name": code }))
-        .collect();
-    Ok(json!({ "Isps": rows }))
-}
-
-fn wrapped(list: &str, item: &str, rows: Vec<Value>, number: usize, size: usize) -> Value {
-    let total = rows.len();
-    json!({
-        list: { item: page(rows, number, size) },
-        "PageNumber": number,
-        "PageSize": size,
-        "TotalCount": total,
-    })
 }

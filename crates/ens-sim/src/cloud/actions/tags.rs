@@ -76,7 +76,7 @@ fn untag(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
     Ok(json!({}))
 }
 
-/// Everything in one answer: no page size is published, so no NextToken is ever given out.
+/// Everything in one answer: no page size is published, so NextToken is always empty.
 fn list(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
     let (ids, wanted) = (args.list("ResourceId"), args.tags("Tag")?);
     if ids.is_empty() && wanted.is_empty() {
@@ -114,7 +114,7 @@ fn list(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
             })
         })
         .collect();
-    Ok(json!({ "TagResources": rows }))
+    Ok(json!({ "NextToken": "", "TagResources": rows }))
 }
 
 /// The instances that a call names; all of them have to be there.

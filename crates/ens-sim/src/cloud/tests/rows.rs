@@ -27,7 +27,7 @@ const ROWS: &[(&str, Known, &[&str])] = &[
     ),
     (
         "status of a listener, listed",
-        Documented,
+        InPart,
         &["status_of_a_listener_is_running_or_stopped_in_lower_case_in_the_list"],
     ),
     (

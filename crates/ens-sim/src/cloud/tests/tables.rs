@@ -70,8 +70,12 @@ fn status_of_a_listener_is_running_or_stopped_in_lower_case_in_the_list() {
     };
     assert_eq!(listed(&mut run), "stopped");
     run.ok("StartLoadBalancerListener", &[ELB, PORT]);
+    // Inferred: which of the two words a listener on its way between them has.
+    assert_eq!(listed(&mut run), "stopped");
     run.wait(1);
     assert_eq!(listed(&mut run), "running");
+    run.ok("StopLoadBalancerListener", &[ELB, PORT]);
+    assert_eq!(listed(&mut run), "stopped");
 }
 
 #[test]
