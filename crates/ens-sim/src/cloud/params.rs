@@ -173,7 +173,7 @@ impl<'a> Args<'a> {
         let numbers: BTreeSet<usize> = self
             .given
             .iter()
-            .filter_map(|(key, _)| object_number(key, name))
+            .filter_map(|(key, _)| Some(object_field(key, name)?.0))
             .collect();
         for number in numbers {
             let field = |field: &str| self.text(&format!("{name}.{number}.{field}"));
@@ -248,11 +248,9 @@ impl Param {
                 .and_then(|number| number.parse::<usize>().ok())
                 .is_some_and(|number| (1..=most).contains(&number)),
             Kind::Objects(most, fields) => {
-                object_number(name, self.name).is_some_and(|number| (1..=most).contains(&number))
-                    && name
-                        .rsplit('.')
-                        .next()
-                        .is_some_and(|field| fields.contains(&field))
+                object_field(name, self.name).is_some_and(|(number, field)| {
+                    (1..=most).contains(&number) && fields.contains(&field)
+                })
             }
             _ => name == self.name,
         }
@@ -290,10 +288,11 @@ impl Param {
     }
 }
 
-/// The number in `Name.N.Field`.
-fn object_number(key: &str, name: &str) -> Option<usize> {
+/// The number and the field in `Name.N.Field`.
+fn object_field<'k>(key: &'k str, name: &str) -> Option<(usize, &'k str)> {
     let rest = key.strip_prefix(name)?.strip_prefix('.')?;
-    rest.split_once('.')?.0.parse().ok()
+    let (number, field) = rest.split_once('.')?;
+    Some((number.parse().ok()?, field))
 }
 
 /// Tag limits of CreateEipInstance: key up to 64 characters, value up to 128, reserved prefixes refused.
@@ -360,6 +359,10 @@ mod tests {
         assert_eq!(
             check(&[("Id", "a"), ("Tag.1.Colour", "x")]),
             Err("InvalidParameter.Tag.1.Colour".into())
+        );
+        assert_eq!(
+            check(&[("Id", "a"), ("Tag.1.Colour.Key", "x")]),
+            Err("InvalidParameter.Tag.1.Colour.Key".into())
         );
         assert_eq!(
             check(&[

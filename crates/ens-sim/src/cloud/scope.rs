@@ -49,6 +49,14 @@ impl Scope<'_> {
         next_address(self.config.eip_pool, self.eip_addresses, self.next_eip)
     }
 
+    /// Takes that address out of the EIP pool; says whether it was there and free.
+    pub(crate) fn take_eip_address(&mut self, address: Ipv4Addr) -> bool {
+        let (first, size) = self.config.eip_pool;
+        let offset = address.to_bits().checked_sub(first.to_bits());
+        let is_usable = offset.is_some_and(|offset| offset > 0 && offset < size.saturating_sub(1));
+        is_usable && self.eip_addresses.insert(address)
+    }
+
     /// Makes `transition` happen `latency` from now.
     pub(crate) fn later(&mut self, latency: std::time::Duration, transition: Transition) {
         self.pending

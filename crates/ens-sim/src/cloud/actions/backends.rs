@@ -1,6 +1,8 @@
 //! Actions on the servers behind an ELB.
 
-use serde_json::{Value, json};
+use std::net::Ipv4Addr;
+
+use serde_json::{Map, Value, json};
 
 use super::super::error::ApiError;
 use super::super::limits::check_quota;
@@ -41,6 +43,11 @@ pub(super) const ACTIONS: &[Action] = &[
     },
 ];
 
+/// The fields of a server where it is added or removed.
+const FIELDS: &[&str] = &["Ip", "Port", "ServerId", "Type", "Weight"];
+/// The fields of a server where its weight is set.
+const FIELDS_OF_SET: &[&str] = &["Ip", "ServerId", "Type", "Weight"];
+
 /// One element of `BackendServers`, as given.
 struct Given {
     server_id: String,
@@ -58,7 +65,7 @@ impl Given {
 }
 
 fn add(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
-    let given = parse(args)?;
+    let given = parse(scope, args, FIELDS)?;
     let id = args.required("LoadBalancerId")?;
     let quota = scope.config.quotas.backends_per_load_balancer;
     let refuse_attached = scope.config.switches.add_of_attached_refused;
@@ -133,7 +140,7 @@ fn resolve(scope: &Scope<'_>, given: Given, network: &str) -> Result<BackendServ
 }
 
 fn set(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
-    let given = parse(args)?;
+    let given = parse(scope, args, FIELDS_OF_SET)?;
     let balancer = scope.writable_load_balancer(args.required("LoadBalancerId")?)?;
     for server in &given {
         if server.weight.is_none() {
@@ -159,7 +166,7 @@ fn set(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
 
 /// Removing what is not attached succeeds, as the API's other removals do.
 fn remove(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
-    let given = parse(args)?;
+    let given = parse(scope, args, FIELDS)?;
     let balancer = scope.writable_load_balancer(args.required("LoadBalancerId")?)?;
     let (gone, kept): (Vec<_>, Vec<_>) = balancer
         .backends
@@ -186,7 +193,7 @@ fn echo(servers: &[BackendServer]) -> Value {
     json!({ "BackendServers": { "BackendServer": rows } })
 }
 
-fn parse(args: &Args<'_>) -> Result<Vec<Given>, ApiError> {
+fn parse(scope: &Scope<'_>, args: &Args<'_>, fields: &[&str]) -> Result<Vec<Given>, ApiError> {
     let elements = args.json_array("BackendServers")?.unwrap_or_default();
     if elements.is_empty() || elements.len() > BATCH {
         return Err(invalid(format!(
@@ -194,9 +201,14 @@ fn parse(args: &Args<'_>) -> Result<Vec<Given>, ApiError> {
             elements.len()
         )));
     }
+    let known = scope
+        .config
+        .switches
+        .unknown_parameters_refused
+        .then_some(fields);
     let servers = elements
         .iter()
-        .map(parse_one)
+        .map(|element| parse_one(element, known))
         .collect::<Result<Vec<Given>, ApiError>>()?;
     for (index, server) in servers.iter().enumerate() {
         if servers
@@ -210,46 +222,65 @@ fn parse(args: &Args<'_>) -> Result<Vec<Given>, ApiError> {
     Ok(servers)
 }
 
-fn parse_one(element: &Value) -> Result<Given, ApiError> {
-    const FIELDS: &[&str] = &["Ip", "Port", "ServerId", "Type", "Weight"];
+/// One server; with `known`, no other fields than those.
+fn parse_one(element: &Value, known: Option<&[&str]>) -> Result<Given, ApiError> {
     let Value::Object(fields) = element else {
         return Err(invalid("each server must be a JSON object".to_owned()));
     };
-    if let Some(name) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
-        return Err(invalid(format!("a server has no field {name}")));
+    let unknown = |name: &&String| known.is_some_and(|known| !known.contains(&name.as_str()));
+    if let Some(name) = fields.keys().find(unknown) {
+        return Err(invalid(format!("a server has no field {name} here")));
     }
-    let text = |name: &str| {
-        fields
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty())
-    };
-    let number = |name: &str, most: u64| match fields.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => value
-            .as_u64()
-            .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
-            .filter(|number| *number <= most)
-            .map(Some)
-            .ok_or_else(|| {
-                invalid(format!(
-                    "{name} must be a number from 0 to {most}, not {value}"
-                ))
-            }),
-    };
     let server_id =
-        text("ServerId").ok_or_else(|| invalid("a server has no ServerId".to_owned()))?;
-    let kind = text("Type");
+        text(fields, "ServerId")?.ok_or_else(|| invalid("a server has no ServerId".to_owned()))?;
+    let kind = text(fields, "Type")?;
     if kind.is_some_and(|kind| !["ens", "eni"].contains(&kind)) {
         return Err(invalid(format!("Type of {server_id} must be ens or eni")));
     }
     Ok(Given {
         server_id: server_id.to_owned(),
         kind: kind.map(str::to_owned),
-        weight: number("Weight", 100)?.and_then(|weight| u8::try_from(weight).ok()),
-        ip: text("Ip").map(|ip| ip.trim().to_owned()),
-        port: number("Port", 65535)?.and_then(|port| u16::try_from(port).ok()),
+        weight: number(fields, "Weight", 100)?.and_then(|weight| u8::try_from(weight).ok()),
+        ip: address(fields)?,
+        port: number(fields, "Port", 65535)?.and_then(|port| u16::try_from(port).ok()),
     })
+}
+
+/// A text; an empty one counts as absent.
+fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, ApiError> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+        Some(other) => Err(invalid(format!("{name} must be text, not {other}"))),
+    }
+}
+
+/// A number, which may be given as text.
+fn number(fields: &Map<String, Value>, name: &str, most: u64) -> Result<Option<u64>, ApiError> {
+    let number = match fields.get(name) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(other) => other.as_u64(),
+    };
+    match number {
+        Some(number) if number <= most => Ok(Some(number)),
+        _ => {
+            let given = fields.get(name).unwrap_or(&Value::Null);
+            let why = format!("{name} must be a number from 0 to {most}, not {given}");
+            Err(invalid(why))
+        }
+    }
+}
+
+/// The address of a server. The line feed that reads put after it is no part of it.
+fn address(fields: &Map<String, Value>) -> Result<Option<String>, ApiError> {
+    let Some(text) = text(fields, "Ip")?.map(str::trim) else {
+        return Ok(None);
+    };
+    match text.parse::<Ipv4Addr>() {
+        Ok(_) => Ok(Some(text.to_owned())),
+        Err(_) => Err(invalid(format!("Ip must be an IPv4 address, not {text}"))),
+    }
 }
 
 fn invalid(why: String) -> ApiError {

@@ -1,6 +1,7 @@
 //! Actions on EIPs, and ReleaseInstance.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
@@ -142,19 +143,17 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
         ));
     }
     let tags = args.tags("Tag")?;
+    if args.text("InstanceId").is_some() {
+        let why = "no document says what a new EIP has to do with another: leave it out";
+        return Err(ApiError::invalid("InstanceId", why));
+    }
     scope.config.quotas.check_sale()?;
     let here = || {
         let all = scope.state.eips.values();
         all.filter(|eip| eip.region == region).count()
     };
     check_quota("Eip", here, scope.config.quotas.eips_per_region)?;
-    let Some(address) = scope.new_eip_address() else {
-        return Err(ApiError::new(
-            400,
-            "StockNotEnough",
-            format!("{region} has no free address."),
-        ));
-    };
+    let address = new_address(scope, args, region)?;
     let id = scope.new_id("eip-");
     let name = args.text("Name").unwrap_or_default().to_owned();
     let eip = Eip {
@@ -182,6 +181,22 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
         Transition::EipAvailable(id.clone()),
     );
     Ok(json!({ "AllocationId": id }))
+}
+
+/// The next free address, or the one that is wanted.
+fn new_address(scope: &mut Scope<'_>, args: &Args<'_>, region: &str) -> Result<Ipv4Addr, ApiError> {
+    let Some(wanted) = args.text("IpAddress") else {
+        let message = format!("{region} has no free address.");
+        let found = scope.new_eip_address();
+        return found.ok_or_else(|| ApiError::new(400, "StockNotEnough", message));
+    };
+    // Inferred: the parameter is documented, and how a wish that cannot be met is refused is not.
+    let address = wanted.parse().ok();
+    let found = address.filter(|address| scope.take_eip_address(*address));
+    found.ok_or_else(|| {
+        let why = format!("{wanted} is no address that {region} has to give");
+        ApiError::invalid("IpAddress", why)
+    })
 }
 
 fn list(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError> {
@@ -261,6 +276,8 @@ fn row(eip: &Eip) -> Value {
         // The Chinese sample shows digits of the epoch here, in seconds, unlike the times of an ELB.
         "AllocationTime": (eip.created.0 / 1000).to_string(),
         "Bandwidth": eip.bandwidth,
+        "BandwidthPackageBandwidth": 0,
+        "BandwidthPackageId": "",
         "ChargeType": "PostPaid",
         "Description": eip.description,
         "EnsRegionId": eip.region,

@@ -69,7 +69,10 @@ fn what_is_no_list_of_1_to_20_servers_is_refused() {
         r#"[{"ServerId":"i-heifei-1","Weight":-1}]"#,
         r#"[{"ServerId":"i-heifei-1","Port":65536}]"#,
         r#"[{"ServerId":"i-heifei-1","Type":"vm"}]"#,
+        r#"[{"ServerId":"i-heifei-1","Type":1}]"#,
         r#"[{"ServerId":"i-heifei-1","Colour":"red"}]"#,
+        r#"[{"ServerId":1}]"#,
+        r#"[{"ServerId":"eni-1","Type":"eni","Ip":"somewhere"}]"#,
         r#"[{"ServerId":"i-heifei-1"},{"ServerId":"i-heifei-1"}]"#,
         r#"[{"ServerId":"i-heifei-1","Ip":"10.0.0.1"}]"#,
         r#"[{"ServerId":"eni-1","Type":"eni"}]"#,
@@ -126,6 +129,7 @@ fn set_changes_weights_and_needs_them() {
     for servers in [
         r#"[{"ServerId":"i-heifei-1"}]"#,
         r#"[{"ServerId":"i-other","Weight":1}]"#,
+        r#"[{"ServerId":"i-heifei-1","Weight":1,"Port":0}]"#,
     ] {
         assert_eq!(
             run.refused("SetBackendServers", &set(servers)),

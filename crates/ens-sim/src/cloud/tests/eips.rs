@@ -52,6 +52,44 @@ fn an_eip_lives_from_pending_to_gone() {
 }
 
 #[test]
+fn a_wanted_address_is_given_where_it_is_free_in_the_pool() {
+    // Inferred: the code of a wish that cannot be met.
+    let mut run = Run::switched(|_| {});
+    let want = |address| but(NEW_EIP, &[("IpAddress", address)]);
+    let eip = text(
+        &run.ok("CreateEipInstance", &want("198.18.7.7")),
+        "/AllocationId",
+    );
+    let read = run.ok("DescribeEnsEipAddresses", &[("AllocationId", &eip)]);
+    assert_eq!(
+        text(&read, "/EipAddresses/EipAddress/0/IpAddress"),
+        "198.18.7.7"
+    );
+    for taken_or_foreign in [
+        "198.18.7.7",
+        "198.18.0.0",
+        "198.18.255.255",
+        "198.19.0.0",
+        "10.0.0.1",
+        "::1",
+        "no",
+    ] {
+        assert_eq!(
+            run.refused("CreateEipInstance", &want(taken_or_foreign)),
+            "InvalidParameter.IpAddress",
+            "{taken_or_foreign}"
+        );
+    }
+    run.ok("DeleteEip", &[("InstanceId", &eip)]);
+    run.ok("CreateEipInstance", &want("198.18.7.7"));
+    let other = but(NEW_EIP, &[("InstanceId", "eip-heifei")]);
+    assert_eq!(
+        run.refused("CreateEipInstance", &other),
+        "InvalidParameter.InstanceId"
+    );
+}
+
+#[test]
 fn each_required_parameter_of_create_is_missed_by_name() {
     for (name, _) in NEW_EIP {
         let params: Vec<_> = NEW_EIP
