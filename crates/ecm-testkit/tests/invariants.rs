@@ -107,8 +107,7 @@ async fn s2_sees_the_release_of_what_is_in_no_ledger() {
 async fn s2_sees_a_changed_backend_of_a_person() {
     let world = idle();
     let servers = |weight: u32| {
-        json!([{ "ServerId": "i-heifei-1", "Type": "ens", "Weight": weight, "Port": 0 }])
-            .to_string()
+        json!([{ "ServerId": "i-heifei-1", "Type": "ens", "Weight": weight }]).to_string()
     };
     let of = |servers: &str| {
         [("LoadBalancerId", "lb-heifei"), ("BackendServers", servers)]

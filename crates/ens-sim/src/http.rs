@@ -107,10 +107,11 @@ async fn answer(
         let now = shared.now();
         shared.gateway().answer(&request, now)
     };
-    // What the call changed at once is on the sockets before the caller reads its answer.
+    // What the call changed at once is on the sockets and in the file before the caller reads its answer.
     if let Some(dataplane) = &dataplane {
         dataplane.reconcile().await;
     }
+    shared.keep().await;
     shared.announce();
     match reply.delivery {
         Delivery::Now => {}

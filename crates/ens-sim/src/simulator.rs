@@ -57,6 +57,9 @@ pub enum InstanceAddressError {
         "{0} is in the simulator's own block of EIP addresses; nodes need addresses outside of 127.64.0.0/10"
     )]
     InEipBlock(Ipv4Addr),
+    /// Traffic would leave this machine.
+    #[error("{0} is not an address of this machine's loopback network, 127.0.0.0/8")]
+    NotLoopback(Ipv4Addr),
 }
 
 /// How a simulator is set up; see [`Simulator::builder`].
@@ -141,8 +144,10 @@ impl Builder {
         self
     }
 
-    /// Keeps the cloud in a file: it starts as the file says, where there is one, and is written there after every
-    /// change. The file holds what [`Cloud::save`] does; temporary keys and nonces are not kept. Default: none.
+    /// Keeps the cloud in a file: it starts as the file says, where there is one, and is written there at the start,
+    /// after every call before the caller hears of it, and after every other change. So a process that is killed at any
+    /// instant loses nothing that anybody was told. The file holds what [`Cloud::save`] does; temporary keys and nonces
+    /// are not kept. Default: none.
     pub fn state_file(mut self, path: &Path) -> Self {
         self.state_file = Some(path.to_owned());
         self
@@ -157,7 +162,8 @@ impl Builder {
     /// Starts it on the current tokio runtime.
     ///
     /// # Errors
-    /// The world contradicts itself, or the system denies the endpoint's port or a block of addresses.
+    /// The world contradicts itself, the state file cannot be read, understood or written, or the system denies the
+    /// endpoint's port or a block of addresses.
     pub async fn start(mut self) -> Result<Simulator, StartError> {
         let restored = match &self.state_file {
             Some(path) => state_file::read(path, self.config.clone())?,
@@ -176,6 +182,10 @@ impl Builder {
             Some(cloud) => cloud,
             None => Cloud::new(self.config, self.seed)?,
         };
+        let mut keeper = self.state_file.map(Keeper::new);
+        if let (Some(keeper), Ok(text)) = (&mut keeper, cloud.save()) {
+            keeper.keep(text).await?;
+        }
         let mut gateway = Gateway::new(cloud);
         for (id, secret) in &self.keys {
             gateway.add_key(id, secret);
@@ -190,6 +200,7 @@ impl Builder {
         let shared = Arc::new(Shared {
             gateway: Mutex::new(gateway),
             clock: self.clock.unwrap_or_else(system_clock),
+            keeper: keeper.map(tokio::sync::Mutex::new),
             changed: Notify::new(),
             revision: watch::Sender::new(0),
         });
@@ -206,7 +217,6 @@ impl Builder {
         tasks.spawn(drive(
             Arc::clone(&shared),
             dataplane.clone(),
-            self.state_file.map(Keeper::new),
             cancel.clone(),
         ));
         tasks.spawn(http::serve(
@@ -343,12 +353,15 @@ impl Simulator {
     /// Says at which loopback address the node ports of an instance listen. Until then it counts as unreachable.
     ///
     /// # Errors
-    /// There is no such instance, or the address is one of the simulator's own.
+    /// There is no such instance, or the address is one of the simulator's own or outside of 127.0.0.0/8.
     pub fn set_instance_address(
         &self,
         instance_id: &str,
         address: Ipv4Addr,
     ) -> Result<(), InstanceAddressError> {
+        if !address.is_loopback() {
+            return Err(InstanceAddressError::NotLoopback(address));
+        }
         if self
             .dataplane
             .as_ref()
@@ -377,6 +390,7 @@ impl Simulator {
 pub(crate) struct Shared {
     gateway: Mutex<Gateway>,
     clock: Clock,
+    keeper: Option<tokio::sync::Mutex<Keeper>>,
     changed: Notify,
     revision: watch::Sender<u64>,
 }
@@ -396,6 +410,23 @@ impl Shared {
         self.revision.subscribe()
     }
 
+    /// Writes the cloud to its file, where there is one.
+    pub(crate) async fn keep(&self) {
+        let Some(keeper) = &self.keeper else { return };
+        let mut keeper = keeper.lock().await;
+        // Taken with the keeper in hand: what waited meanwhile finds its change written already.
+        let text = self.gateway().cloud().save();
+        match text {
+            Ok(text) => {
+                if let Err(error) = keeper.keep(text).await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "what comes now is lost with this process");
+                }
+            }
+            Err(error) => tracing::error!(%error, "the cloud cannot be written as text"),
+        }
+    }
+
     /// Says that something may have changed.
     pub(crate) fn announce(&self) {
         self.changed.notify_one();
@@ -403,12 +434,7 @@ impl Shared {
 }
 
 /// Carries the cloud's state to the data plane and to its file: after each change, and when a transition is due.
-async fn drive(
-    shared: Arc<Shared>,
-    dataplane: Option<Arc<Dataplane>>,
-    mut keeper: Option<Keeper>,
-    cancel: CancellationToken,
-) {
+async fn drive(shared: Arc<Shared>, dataplane: Option<Arc<Dataplane>>, cancel: CancellationToken) {
     loop {
         let wait = {
             let mut gateway = shared.gateway();
@@ -419,7 +445,7 @@ async fn drive(
         if let Some(dataplane) = &dataplane {
             dataplane.reconcile().await;
         }
-        keep(&shared, keeper.as_mut()).await;
+        shared.keep().await;
         shared.revision.send_modify(|revision| *revision += 1);
         let due = async {
             match wait {
@@ -440,16 +466,7 @@ async fn drive(
     if let Some(dataplane) = &dataplane {
         dataplane.close().await;
     }
-    keep(&shared, keeper.as_mut()).await;
-}
-
-async fn keep(shared: &Shared, keeper: Option<&mut Keeper>) {
-    let Some(keeper) = keeper else { return };
-    let text = shared.gateway().cloud().save();
-    match text {
-        Ok(text) => keeper.keep(text).await,
-        Err(error) => tracing::error!(%error, "the cloud cannot be written as text"),
-    }
+    shared.keep().await;
 }
 
 fn system_clock() -> Clock {

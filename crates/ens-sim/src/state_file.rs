@@ -17,6 +17,15 @@ pub enum StateFileError {
         #[source]
         source: io::Error,
     },
+    /// It cannot be written.
+    #[error("the state file {path} cannot be written")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// It holds something else.
     #[error("the state file {path} cannot be restored; move it away to start anew")]
     Restore {
@@ -62,9 +71,9 @@ impl Keeper {
     }
 
     /// Writes `text` unless the file holds it already. A reader finds the old text or the new one, never a part.
-    pub(crate) async fn keep(&mut self, text: String) {
+    pub(crate) async fn keep(&mut self, text: String) -> Result<(), StateFileError> {
         if text == self.written {
-            return;
+            return Ok(());
         }
         let path = self.path.clone();
         let write = move || {
@@ -74,12 +83,16 @@ impl Keeper {
             std::fs::rename(&beside, &path)?;
             io::Result::Ok(text)
         };
-        match tokio::task::spawn_blocking(write).await {
-            Ok(Ok(text)) => self.written = text,
-            Ok(Err(error)) => {
-                tracing::error!(path = %self.path.display(), %error, "the state file cannot be written");
+        let written = tokio::task::spawn_blocking(write).await;
+        match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(text) => {
+                self.written = text;
+                Ok(())
             }
-            Err(error) => tracing::error!(%error, "the state file was not written"),
+            Err(source) => Err(StateFileError::Write {
+                path: self.path.clone(),
+                source,
+            }),
         }
     }
 }

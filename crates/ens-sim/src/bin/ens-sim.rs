@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, ValueEnum};
 use ens_sim::Simulator;
 use ens_sim::cloud::{FaultPlan, Latency, Switches, World};
@@ -21,7 +21,7 @@ struct Args {
     /// AccessKey that may call, as ID:SECRET.
     #[arg(long, value_name = "ID:SECRET", default_value = "testid:testsecret", value_parser = parse_credentials)]
     credentials: (String, String),
-    /// Seed of ids and addresses.
+    /// Seed of ids, addresses and faults by chance.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// How long asynchronous changes take.
@@ -30,13 +30,14 @@ struct Args {
     /// Loopback address at which the node ports of an instance listen, as INSTANCE=ADDRESS; may be given several times.
     #[arg(long = "instance-address", value_name = "INSTANCE=ADDRESS", value_parser = parse_instance)]
     instance_addresses: Vec<(String, std::net::Ipv4Addr)>,
-    /// Turns over one assumption about what no public document settles; may be given several times.
+    /// Turns over one assumption about what no public document settles, as listed; may be given several times.
     #[arg(long = "switch", value_name = "NAME", value_parser = switch_names())]
     switches: Vec<String>,
-    /// File that keeps the cloud: it is written after every change, and read at the start where it is there.
+    /// File that keeps the cloud: written after every change, and read at the start where it is there.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// JSON file with faults: a list of rules such as {"action": "DeleteEip", "nth": 1, "fault": "lose-answer"}.
+    /// JSON file with faults: a list of rules such as {"action": "DeleteEip", "nth": 1, "fault": "lose-answer"}; the README
+    /// of ens-sim has them all.
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
 }
@@ -168,5 +169,6 @@ fn parse_instance(text: &str) -> Result<(String, std::net::Ipv4Addr), String> {
 }
 
 fn switch_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(Switches::each().into_iter().map(|(name, _)| name))
+    let value = |(name, effect)| PossibleValue::new(name).help(effect);
+    PossibleValuesParser::new(Switches::effects().map(value))
 }

@@ -43,6 +43,7 @@ mod faults;
 mod furnish;
 mod health;
 mod journal;
+mod latency;
 mod limits;
 mod message;
 mod names;
@@ -51,8 +52,8 @@ mod resource;
 mod saved;
 mod schedule;
 mod scope;
-mod settings;
 mod state;
+mod switches;
 mod tokens;
 mod transitions;
 mod world;
@@ -69,6 +70,7 @@ pub use fault_file::FaultFileError;
 pub use faults::{Fault, FaultPlan, FaultRule, STALE_LIMIT, When};
 pub use health::{HealthKey, Probe, ProbeKind};
 pub use journal::{Call, Double, ForeignTouch, Journal, Paid, Purchase};
+pub use latency::Latency;
 pub use limits::{Quotas, RateLimits};
 pub use message::{Delivery, Method, Reply, Request, Response};
 pub use resource::{
@@ -76,7 +78,7 @@ pub use resource::{
     ListenerStatus, LoadBalancer, Network, NetworkStatus, Origin, Protocol, Region, VSwitch,
 };
 pub use saved::RestoreError;
-pub use settings::{Latency, MissingLoadBalancer, NameFilter, Switches};
+pub use switches::{MissingLoadBalancer, NameFilter, Switches};
 pub use world::{World, WorldError};
 
 use crate::time::Timestamp;

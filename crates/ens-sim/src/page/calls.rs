@@ -11,12 +11,12 @@ const ROWS: usize = 100;
 
 pub(super) fn write(page: &mut String, journal: &Journal, now: Timestamp) -> fmt::Result {
     write_harm(page, journal, now)?;
-    write!(page, "<h2>Last calls of {}</h2>", journal.total())?;
+    write!(page, "<h2>Last of {} calls</h2>", journal.total())?;
     if journal.calls.is_empty() {
         page.push_str("<p>Nobody has called yet.");
         return Ok(());
     }
-    page.push_str("<table><tr><th>When<th>Action<th>Result<th>Parameters");
+    page.push_str("<table><tr><th>When<th>Times<th>Action<th>Result<th>Parameters");
     let mut calls = journal.calls.iter().rev().peekable();
     for _ in 0..ROWS {
         let Some(last) = calls.next() else { break };
@@ -34,13 +34,13 @@ pub(super) fn write(page: &mut String, journal: &Journal, now: Timestamp) -> fmt
 fn write_harm(page: &mut String, journal: &Journal, now: Timestamp) -> fmt::Result {
     write!(
         page,
-        "<h2>Money and harm</h2><p>{} bought, {} of them not released; {} bought twice; {} changes of what a person owns.",
+        "<h2>Money and harm</h2><p>Bought: {}; not released: {}; bought twice: {}; changes of what a person owns: {}.",
         journal.purchases.len(),
         journal.leaks().count(),
         journal.doubles.len(),
         journal.foreign_touches.len()
     )?;
-    page.push_str("<ul>");
+    page.push_str("<ul class=\"top\">");
     for double in journal.doubles.iter().rev().take(ROWS) {
         write!(
             page,
@@ -70,14 +70,9 @@ fn write_call(page: &mut String, call: &Call, times: usize, now: Timestamp) -> f
         None => ("good", "OK"),
         Some(code) => ("bad", code.as_str()),
     };
-    let more = if times > 1 {
-        format!(" and {} before", times - 1)
-    } else {
-        String::new()
-    };
     write!(
         page,
-        "<tr><td>{}{more}<td>{}<td><span class=\"{class}\">{}</span>{}<td>",
+        "<tr><td>{}<td>{times}<td>{}<td><span class=\"{class}\">{}</span>{}<td>",
         ago(now, call.at),
         escape(&call.action),
         escape(result),

@@ -13,9 +13,12 @@ use crate::time::Timestamp;
 use text::escape;
 
 const STYLE: &str = "\
-body{font:14px/1.6 system-ui,sans-serif;margin:2em;max-width:75em}\
-ul{margin:0;padding-left:1.6em}h2{margin:1.5em 0 .3em}\
-td,th{padding:0 1.2em 0 0;text-align:left;vertical-align:top}td:last-child{overflow-wrap:anywhere}\
+body{font:14px/1.6 system-ui,sans-serif;margin:2em auto;padding:0 2em;max-width:80em;color:#1c1c1c}\
+h1{font-size:1.6em;margin:0}h2{font-size:1.2em;margin:1.8em 0 .4em}\
+ul{margin:0;padding-left:1.4em;list-style:none;border-left:1px solid #ddd}.top{padding:0;border:0}\
+table{border-collapse:collapse;width:100%}tr{border-bottom:1px solid #eee}\
+td,th{padding:.2em 1.5em .2em 0;text-align:left;vertical-align:top;white-space:nowrap}\
+td:last-child{white-space:normal;overflow-wrap:anywhere;width:100%;padding-right:0}\
 .good{color:#176b2c}.bad{color:#b3261e}.busy{color:#8a5a00}.dim{color:#666}";
 
 /// A page that is no part of the API.
@@ -72,6 +75,7 @@ fn write(page: &mut String, cloud: &Cloud, now: Timestamp) -> std::fmt::Result {
     write!(
         page,
         "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"5\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><link rel=\"icon\" href=\"data:,\">\
          <title>Simulated ENS</title><style>{STYLE}</style><h1>Simulated ENS</h1>\
          <p class=\"dim\">Account {} at {}. This page loads itself again every 5 s; \
          <a href=\"/state.json\">the same as JSON</a>.",

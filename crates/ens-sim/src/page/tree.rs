@@ -26,14 +26,20 @@ pub(super) fn write(page: &mut String, cloud: &Cloud, now: Timestamp) -> fmt::Re
         open: cloud.front_ends(),
         now,
     };
-    page.push_str("<h2>What exists</h2><ul>");
+    page.push_str("<h2>What exists</h2><ul class=\"top\">");
     for region in &tree.held.regions {
         let (id, name) = (escape(&region.id), escape(&region.name));
-        write!(page, "<li>region <b>{id}</b> {name}<ul>")?;
+        write!(
+            page,
+            "<li><span class=\"dim\">region</span> <b>{id}</b> {name}<ul>"
+        )?;
         for network in tree.held.networks.iter().filter(|n| n.region == region.id) {
             let (id, cidr) = (escape(&network.id), escape(&network.cidr));
             let status = status(network.status.as_str());
-            write!(page, "<li>network <b>{id}</b> {cidr} {status}<ul>")?;
+            write!(
+                page,
+                "<li><span class=\"dim\">network</span> <b>{id}</b> {cidr} {status}<ul>"
+            )?;
             for vswitch in tree
                 .held
                 .vswitches
@@ -56,7 +62,7 @@ impl Tree<'_> {
     fn vswitch(&self, page: &mut String, vswitch: &VSwitch) -> fmt::Result {
         write!(
             page,
-            "<li>vSwitch <b>{}</b> {}/{} {}<ul>",
+            "<li><span class=\"dim\">vSwitch</span> <b>{}</b> {}/{} {}<ul>",
             escape(&vswitch.id),
             vswitch.base,
             vswitch.prefix,
@@ -77,7 +83,7 @@ impl Tree<'_> {
     fn load_balancer(&self, page: &mut String, balancer: &LoadBalancer) -> fmt::Result {
         write!(
             page,
-            "<li>ELB <b>{}</b> {} {} {} {}<ul>",
+            "<li><span class=\"dim\">ELB</span> <b>{}</b> {} {} {} {}<ul>",
             escape(&balancer.id),
             name(&balancer.name, &balancer.id),
             balancer.address,
@@ -89,7 +95,11 @@ impl Tree<'_> {
         }
         for server in &balancer.backends {
             let (id, ip) = (escape(&server.server_id), escape(server.ip.trim_end()));
-            write!(page, "<li>server {id} {ip} weight {}", server.weight)?;
+            write!(
+                page,
+                "<li><span class=\"dim\">server</span> {id} {ip} weight {}",
+                server.weight
+            )?;
             for key in self.cloud.unhealthy() {
                 if key.load_balancer == balancer.id && key.server_id == server.server_id {
                     let listener = key.listener;
@@ -113,7 +123,7 @@ impl Tree<'_> {
     ) -> fmt::Result {
         write!(
             page,
-            "<li>listener {} {} &rarr; {} {} {}",
+            "<li><span class=\"dim\">listener</span> {} {} &rarr; {} {} {}",
             listener.protocol,
             listener.port,
             listener.backend_port(),
@@ -136,12 +146,11 @@ impl Tree<'_> {
     fn eip(&self, page: &mut String, eip: &Eip) -> fmt::Result {
         write!(
             page,
-            "<li>EIP <b>{}</b> {} {} {} {}",
+            "<li><span class=\"dim\">EIP</span> <b>{}</b> {} {} {}",
             escape(&eip.id),
-            eip.address,
             name(&eip.name, &eip.id),
-            status(eip.status.as_str()),
-            self.made(&eip.origin, eip.created)
+            eip.address,
+            status(eip.status.as_str())
         )?;
         if let Some(binding) = &eip.binding {
             write!(page, " bound to {}", escape(&binding.instance_id))?;
@@ -149,7 +158,7 @@ impl Tree<'_> {
                 write!(page, " <span class=\"bad\">{NO_FORWARDING}</span>")?;
             }
         }
-        Ok(())
+        write!(page, " {}", self.made(&eip.origin, eip.created))
     }
 
     fn made(&self, origin: &Origin, at: Timestamp) -> impl fmt::Display {
@@ -169,7 +178,7 @@ fn write_instance(page: &mut String, instance: &Instance) -> fmt::Result {
     };
     write!(
         page,
-        "<li>instance <b>{}</b> {} {} {}",
+        "<li><span class=\"dim\">instance</span> <b>{}</b> {} {} {}",
         escape(&instance.id),
         name(&instance.name, &instance.id),
         instance.private_ip,

@@ -13,7 +13,7 @@ use super::super::resource::{
     BackendServer, Life, Listener, LoadBalancer, NetworkStatus, Origin, VSwitch,
 };
 use super::super::scope::Scope;
-use super::super::settings::MissingLoadBalancer;
+use super::super::switches::MissingLoadBalancer;
 use super::super::transitions::{Transition, free_address};
 use super::{Action, equals, listed_from, name_passes, once_per_token, page, region_passes};
 use crate::time::Timestamp;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::params::{Args, Param};
 use super::scope::Scope;
-use super::settings::{NameFilter, Switches};
+use super::switches::{NameFilter, Switches};
 use super::tokens::Token;
 use crate::time::Timestamp;
 

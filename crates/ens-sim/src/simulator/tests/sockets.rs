@@ -74,7 +74,7 @@ fn two_simulators_of_one_seed_run_side_by_side() {
 }
 
 #[test]
-fn node_addresses_must_not_be_eip_addresses() {
+fn node_addresses_are_loopback_addresses_and_no_eips() {
     run(async {
         let simulator = start(Latency::instant()).await;
         let inside = eip_of(&simulator, "lb-heifei");
@@ -82,6 +82,11 @@ fn node_addresses_must_not_be_eip_addresses() {
             .set_instance_address("i-heifei-1", inside)
             .unwrap_err();
         assert_eq!(refused, InstanceAddressError::InEipBlock(inside));
+        let far = Ipv4Addr::new(192, 0, 2, 1);
+        let refused = simulator
+            .set_instance_address("i-heifei-1", far)
+            .unwrap_err();
+        assert_eq!(refused, InstanceAddressError::NotLoopback(far));
         let nobody = simulator
             .set_instance_address("i-nobody", Ipv4Addr::LOCALHOST)
             .unwrap_err();

@@ -61,6 +61,39 @@ fn a_state_file_that_is_something_else_is_named_and_left_alone() {
 }
 
 #[test]
+fn a_state_file_that_cannot_be_written_is_named_at_the_start() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("no-such-folder").join("state.json");
+        let refused = Simulator::builder().state_file(&path).start().await;
+        let Err(StartError::StateFile(error)) = refused else {
+            panic!("it was taken")
+        };
+        assert!(error.to_string().contains("no-such-folder"), "{error}");
+    });
+}
+
+#[test]
+fn what_a_caller_was_told_is_in_the_file_already() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let builder = Simulator::builder().latency(Latency::real());
+        let simulator = start_with(builder.state_file(&path)).await;
+        let (balancer, eip) = buy(&simulator).await;
+        // As a process would find it that starts after this one was killed.
+        let text = std::fs::read_to_string(&path).unwrap();
+        let config = simulator.look(|cloud| cloud.config().clone());
+        let mut found = Cloud::restore(config, &text).unwrap();
+        assert!(found.load_balancer(&balancer).is_some() && found.eip(&eip).is_some());
+        let later = simulator.now().after(std::time::Duration::from_secs(60));
+        found.settle(later);
+        assert_eq!(found.load_balancer(&balancer).unwrap().status(), "Active");
+        simulator.shutdown().await;
+    });
+}
+
+#[test]
 fn what_was_under_way_at_the_stop_is_done_when_it_is_due_after_the_start() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
