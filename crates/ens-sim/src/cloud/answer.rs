@@ -138,13 +138,19 @@ impl Cloud {
             let message = format!("{} takes GET only.", action.name);
             return Err(ApiError::new(403, "UnsupportedHTTPMethod", message));
         }
-        self.buckets.take(
+        let taken = self.buckets.take(
             self.config.rate_limits,
             &request.account,
             action.name,
             action.per_second,
             now,
-        )
+        );
+        taken.map_err(|mut error| {
+            if !self.config.switches.throttling_says_how_long {
+                error.retry_after_ms = None;
+            }
+            error
+        })
     }
 
     pub(super) fn execute(

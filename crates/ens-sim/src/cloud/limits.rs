@@ -68,7 +68,8 @@ pub(crate) struct Buckets {
 }
 
 impl Buckets {
-    /// Takes one request of `action` out of the bucket of `account`.
+    /// Takes one request of `action` out of the bucket of `account`. A refusal says after how many milliseconds the next
+    /// one is there.
     pub(crate) fn take(
         &mut self,
         limits: RateLimits,
@@ -95,7 +96,9 @@ impl Buckets {
             let message = format!(
                 "Request was denied due to user flow control: {action} allows {rate} a second."
             );
-            return Err(ApiError::new(400, "Throttling.User", message));
+            let mut error = ApiError::new(400, "Throttling.User", message);
+            error.retry_after_ms = Some((1000 - *level).div_ceil(u64::from(rate)));
+            return Err(error);
         }
         *level -= 1000;
         Ok(())

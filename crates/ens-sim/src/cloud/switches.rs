@@ -44,6 +44,9 @@ pub struct Switches {
     /// Removing a server ends the flows that it serves. Otherwise they go on to their own end, as those of a server of
     /// weight 0 do.
     pub removal_cuts_flows: bool,
+    /// A call beyond the published rate is told in the header `x-acs-retry-after` when the next one may come. Clients of
+    /// the cloud read the header; no document says that ENS sends it.
+    pub throttling_says_how_long: bool,
 }
 
 impl Default for Switches {
@@ -67,6 +70,7 @@ impl Default for Switches {
             backend_ip_with_line_feed: true,
             add_of_attached_refused: false,
             removal_cuts_flows: true,
+            throttling_says_how_long: false,
         }
     }
 }
@@ -202,6 +206,11 @@ impl Switches {
             name: "removal_cuts_flows",
             effect: "the flows of a server that is removed go on to their own end",
             flip: |s| s.removal_cuts_flows ^= true,
+        },
+        Turn {
+            name: "throttling_says_how_long",
+            effect: "Throttling.User comes with the header x-acs-retry-after",
+            flip: |s| s.throttling_says_how_long ^= true,
         },
         Turn {
             name: "name_filter",

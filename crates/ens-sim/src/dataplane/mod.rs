@@ -5,6 +5,7 @@
 
 mod bind;
 mod block;
+mod flow;
 mod health;
 mod tcp;
 mod udp;

@@ -1,7 +1,7 @@
 //! TCP: accept on the EIP, ask the cloud for a server, carry bytes both ways.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::FrontKey;
+use super::flow::{cut, flow};
 use crate::cloud::{Backend, Flow};
 use crate::simulator::Shared;
 
@@ -53,22 +54,13 @@ pub(super) async fn accept(
     }
 }
 
-fn flow((address, protocol, port): FrontKey, source: SocketAddr) -> Flow {
-    Flow {
-        address,
-        port,
-        protocol,
-        source,
-    }
-}
-
 async fn forward(
     mut client: TcpStream,
     flow: Flow,
     shared: Arc<Shared>,
     cancel: CancellationToken,
 ) {
-    let mut changes = shared.revision();
+    let changes = shared.revision();
     let chosen = {
         let now = shared.now();
         shared.gateway().cloud_mut().connect(&flow, now)
@@ -80,15 +72,9 @@ async fn forward(
             return reset(&client);
         }
     };
-    let is_carried = || {
-        let now = shared.now();
-        let mut gateway = shared.gateway();
-        gateway.cloud_mut().carries(&flow, &backend, now).is_ok()
-    };
-    let cut = async { while changes.changed().await.is_ok() && is_carried() {} };
     let carried = tokio::select! {
         () = cancel.cancelled() => None,
-        () = cut => None,
+        () = cut(&flow, &backend, &shared, changes) => None,
         carried = carry(&mut client, &backend) => carried,
     };
     shared.gateway().cloud_mut().disconnect(&backend);

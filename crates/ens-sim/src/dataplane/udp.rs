@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::FrontKey;
-use crate::cloud::Flow;
+use super::flow::{cut, flow};
+use crate::cloud::{Backend, Flow};
 use crate::simulator::Shared;
 
 /// The largest datagram.
@@ -52,24 +53,20 @@ pub(super) async fn forward(
             },
         };
         if !flows.contains_key(&source) && flows.len() < FLOWS {
-            let (address, protocol, port) = front;
-            let flow = Flow {
-                address,
-                port,
-                protocol,
-                source,
-            };
-            let Some((server, idle)) = open(&flow, &shared).await else {
+            let (flow, changes) = (flow(front, source), shared.revision());
+            let Some((server, backend)) = open(&flow, &shared).await else {
                 continue;
             };
             opened += 1;
             let number = opened;
             flows.insert(source, (number, Arc::clone(&server)));
             let (front, ended, cancel) = (Arc::downgrade(&socket), ended.clone(), cancel.clone());
+            let shared = Arc::clone(&shared);
             tasks.spawn(async move {
                 tokio::select! {
                     () = cancel.cancelled() => {}
-                    () = answer(server, front, source, idle) => {}
+                    () = cut(&flow, &backend, &shared, changes) => {}
+                    () = answer(server, front, source, backend.idle_timeout) => {}
                 }
                 // The receiver is gone only when the listener is.
                 let _listener_gone = ended.send((source, number)).await;
@@ -84,9 +81,8 @@ pub(super) async fn forward(
     }
 }
 
-/// Chooses a server and connects a socket to it; `None` drops the datagram, as UDP does. Also tells after how long without
-/// an answer the flow is forgotten.
-async fn open(flow: &Flow, shared: &Shared) -> Option<(Arc<UdpSocket>, Duration)> {
+/// Chooses a server and connects a socket to it; `None` drops the datagram, as UDP does.
+async fn open(flow: &Flow, shared: &Shared) -> Option<(Arc<UdpSocket>, Backend)> {
     let chosen = {
         let now = shared.now();
         let mut gateway = shared.gateway();
@@ -100,7 +96,7 @@ async fn open(flow: &Flow, shared: &Shared) -> Option<(Arc<UdpSocket>, Duration)
     let backend = chosen.ok()?;
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.ok()?;
     socket.connect((backend.reach?, backend.port)).await.ok()?;
-    Some((Arc::new(socket), backend.idle_timeout))
+    Some((Arc::new(socket), backend))
 }
 
 /// Carries a server's answers back until the flow is idle or the server's port is closed.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cloud::RestoreError;
+use crate::cloud::{Fault, RestoreError};
 
 fn again(run: &Run) -> Run {
     let config = run.cloud.config().clone();
@@ -65,6 +65,75 @@ fn a_restored_cloud_goes_on_as_the_saved_one_would_have() {
         1,
         "the record still knows who is alive"
     );
+}
+
+/// One asynchronous call after the other, each on what the ones before it left.
+const LIFE: &[(&str, &[(&str, &str)])] = &[
+    ("CreateLoadBalancer", NEW_ELB),
+    ("CreateEipInstance", NEW_EIP),
+    (
+        "CreateLoadBalancerTCPListener",
+        &[ELB, PORT, ("BackendServerPort", "1")],
+    ),
+    ("StartLoadBalancerListener", &[ELB, PORT]),
+    ("StopLoadBalancerListener", &[ELB, PORT]),
+    ("DeleteLoadBalancerListener", &[ELB, PORT]),
+    (
+        "SetLoadBalancerStatus",
+        &[ELB, ("LoadBalancerStatus", "InActive")],
+    ),
+    ("UnAssociateEnsEipAddress", &[EIP]),
+    (
+        "AssociateEnsEipAddress",
+        &[
+            EIP,
+            ("InstanceId", "lb-heifei"),
+            ("InstanceType", "SlbInstance"),
+        ],
+    ),
+    ("UnAssociateEnsEipAddress", &[EIP]),
+    ("DeleteEip", &[("InstanceId", "eip-heifei")]),
+    ("ReleaseInstance", &[("InstanceId", "lb-heifei")]),
+];
+const ELB: (&str, &str) = ("LoadBalancerId", "lb-heifei");
+const PORT: (&str, &str) = ("ListenerPort", "80");
+const EIP: (&str, &str) = ("AllocationId", "eip-heifei");
+
+#[test]
+fn stopped_at_any_second_of_anything_it_goes_on_as_if_it_had_not_been() {
+    let mut run = Run::with(|config| config.latency.list_lag = Duration::from_secs(2));
+    for (action, params) in LIFE {
+        run.ok(action, params);
+        // Longer than anything takes: the next call finds all of it done.
+        for second in 0..12 {
+            let mut restored = again(&run);
+            assert_eq!(
+                restored.cloud.next_transition(),
+                run.cloud.next_transition(),
+                "{second} s after {action}"
+            );
+            assert_eq!(
+                seen(&mut restored),
+                seen(&mut run),
+                "{second} s after {action}"
+            );
+            run.wait(1);
+        }
+    }
+    assert_eq!(run.cloud.next_transition(), None, "all of it is done");
+}
+
+#[test]
+fn a_call_that_takes_effect_late_does_so_after_a_restart() {
+    let mut run = Run::with(|config| {
+        let late = Fault::LateEffect(Duration::from_secs(60));
+        config.faults = FaultPlan::default().at("CreateLoadBalancer", 1, late);
+    });
+    run.reply("CreateLoadBalancer", NEW_ELB);
+    let mut run = again(&run);
+    run.wait(60);
+    run.cloud.settle(run.now);
+    assert_eq!(run.cloud.journal().purchases.len(), 1);
 }
 
 #[test]

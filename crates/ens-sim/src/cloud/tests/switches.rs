@@ -169,6 +169,20 @@ const ROWS: &[Row] = &[
         "OK",
     ),
     (
+        "throttling_says_how_long",
+        |run| {
+            run.cloud.config_mut().rate_limits = RateLimits::Published;
+            for _ in 0..5 {
+                run.ok("CreateLoadBalancer", NEW_ELB);
+            }
+            let throttled = run.reply("CreateLoadBalancer", NEW_ELB).response;
+            assert_eq!(throttled.code(), Some("Throttling.User"));
+            format!("{:?}", throttled.headers)
+        },
+        "[]",
+        r#"[("x-acs-retry-after", "200")]"#,
+    ),
+    (
         "name_filter",
         |run| {
             let part = [("LoadBalancerName", "heifei")];

@@ -161,39 +161,95 @@ fn health_checks_take_a_dead_server_out_and_back_in() {
     });
 }
 
+/// A node port that sends each datagram back with the node's name in front.
+async fn udp_node(
+    simulator: &Simulator,
+    instance: &'static str,
+    address: Ipv4Addr,
+    port: u16,
+) -> u16 {
+    let server = UdpSocket::bind((address, port)).await.unwrap();
+    let port = server.local_addr().unwrap().port();
+    simulator.set_instance_address(instance, address).unwrap();
+    tokio::spawn(async move {
+        let mut buffer = [0; 100];
+        loop {
+            let (length, from) = server.recv_from(&mut buffer).await.unwrap();
+            let mut answer = format!("{instance}:").into_bytes();
+            answer.extend_from_slice(&buffer[..length]);
+            server.send_to(&answer, from).await.unwrap();
+        }
+    });
+    port
+}
+
+/// A Running UDP listener on the guide's ELB of Hefei that leads to `backend_port`.
+async fn listen_udp(simulator: &Simulator, backend_port: u16) -> SocketAddr {
+    let backend_port = backend_port.to_string();
+    let create = [
+        ("LoadBalancerId", "lb-heifei"),
+        ("ListenerPort", "8053"),
+        ("BackendServerPort", backend_port.as_str()),
+    ];
+    ok(simulator, "CreateLoadBalancerUDPListener", &create).await;
+    ok(simulator, "StartLoadBalancerListener", &create[..2]).await;
+    let address = eip_of(simulator, "lb-heifei");
+    simulator.bound_udp_address(address, 8053).unwrap()
+}
+
+/// What comes back for a datagram, and from where.
+async fn ask_udp(client: &UdpSocket, front: SocketAddr) -> (String, SocketAddr) {
+    client.send_to(b"ping", front).await.unwrap();
+    let mut buffer = [0; 100];
+    let (length, from) = client.recv_from(&mut buffer).await.unwrap();
+    (
+        String::from_utf8_lossy(&buffer[..length]).into_owned(),
+        from,
+    )
+}
+
 #[test]
 fn udp_datagrams_reach_a_server_and_its_answers_come_back() {
     run(async {
         let simulator = start(Latency::instant()).await;
         let address = Ipv4Addr::new(127, 0, 85, 1);
-        let server = UdpSocket::bind((address, 0)).await.unwrap();
-        let port = server.local_addr().unwrap().port().to_string();
-        simulator
-            .set_instance_address("i-heifei-1", address)
-            .unwrap();
+        let port = udp_node(&simulator, "i-heifei-1", address, 0).await;
         attach(&simulator, r#"[{"ServerId":"i-heifei-1"}]"#).await;
-        let create = [
-            ("LoadBalancerId", "lb-heifei"),
-            ("ListenerPort", "8053"),
-            ("BackendServerPort", port.as_str()),
-        ];
-        ok(&simulator, "CreateLoadBalancerUDPListener", &create).await;
-        ok(&simulator, "StartLoadBalancerListener", &create[..2]).await;
-        let front = simulator
-            .bound_udp_address(eip_of(&simulator, "lb-heifei"), 8053)
-            .unwrap();
-        tokio::spawn(async move {
-            let mut buffer = [0; 100];
-            loop {
-                let (length, from) = server.recv_from(&mut buffer).await.unwrap();
-                server.send_to(&buffer[..length], from).await.unwrap();
-            }
-        });
+        let front = listen_udp(&simulator, port).await;
         let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        client.send_to(b"ping", front).await.unwrap();
-        let mut buffer = [0; 100];
-        let (length, from) = client.recv_from(&mut buffer).await.unwrap();
-        assert_eq!((&buffer[..length], from), (&b"ping"[..], front));
+        let answer = ask_udp(&client, front).await;
+        assert_eq!(answer, ("i-heifei-1:ping".to_owned(), front));
+        simulator.shutdown().await;
+    });
+}
+
+#[test]
+fn a_udp_client_is_led_elsewhere_once_its_server_is_removed() {
+    run(async {
+        let simulator = start(Latency::instant()).await;
+        let (one, two) = (Ipv4Addr::new(127, 0, 85, 2), Ipv4Addr::new(127, 0, 85, 3));
+        let port = udp_node(&simulator, "i-heifei-1", one, 0).await;
+        udp_node(&simulator, "i-heifei-2", two, port).await;
+        attach(&simulator, r#"[{"ServerId":"i-heifei-1"}]"#).await;
+        let front = listen_udp(&simulator, port).await;
+        let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        assert_eq!(ask_udp(&client, front).await.0, "i-heifei-1:ping");
+        attach(&simulator, r#"[{"ServerId":"i-heifei-2"}]"#).await;
+        assert_eq!(
+            ask_udp(&client, front).await.0,
+            "i-heifei-1:ping",
+            "a flow stays with its server"
+        );
+        let removed = [
+            ("LoadBalancerId", "lb-heifei"),
+            ("BackendServers", r#"[{"ServerId":"i-heifei-1"}]"#),
+        ];
+        ok(&simulator, "RemoveBackendServers", &removed).await;
+        let mut answers = 0;
+        while ask_udp(&client, front).await.0 != "i-heifei-2:ping" {
+            answers += 1;
+            assert!(answers < 10_000, "the removed server still answers");
+        }
         simulator.shutdown().await;
     });
 }
