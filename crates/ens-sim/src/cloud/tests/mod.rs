@@ -5,6 +5,7 @@ mod eips;
 mod faults;
 mod forwarding;
 mod limits;
+mod listener_limits;
 mod listeners;
 mod load_balancers;
 mod reads;

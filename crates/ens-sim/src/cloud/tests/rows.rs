@@ -110,6 +110,16 @@ const ROWS: &[(&str, Known, &[&str])] = &[
         &["limits_of_reserved_udp_ports"],
     ),
     (
+        "parameters of listeners",
+        Documented,
+        &["limits_of_listener_parameters"],
+    ),
+    (
+        "times",
+        InPart,
+        &["times_of_an_elb_are_iso_8601_and_those_of_an_eip_are_digits"],
+    ),
+    (
         "specs",
         Documented,
         &["limits_of_specs_are_those_that_are_listed"],
@@ -178,6 +188,7 @@ const SOURCES: &[&str] = &[
     include_str!("tables.rs"),
     include_str!("mod.rs"),
     include_str!("limits.rs"),
+    include_str!("listener_limits.rs"),
     include_str!("backends.rs"),
     include_str!("listeners.rs"),
     include_str!("load_balancers.rs"),

@@ -329,26 +329,43 @@ fn limits_of_a_client_token_are_64_ascii_characters() {
 #[test]
 fn limits_of_paging_by_list() {
     let mut run = Run::new();
-    for (action, default, most) in [
+    for (action, least, most) in [
         ("DescribeLoadBalancers", 10, 100),
-        ("DescribeEnsEipAddresses", 10, 100),
-        ("DescribeNetworks", 10, 50),
-        ("DescribeVSwitches", 10, 50),
-        ("DescribeInstances", 10, 100),
+        ("DescribeEnsEipAddresses", 1, 100),
+        ("DescribeNetworks", 1, 50),
+        ("DescribeVSwitches", 1, 50),
+        ("DescribeInstances", 1, 100),
     ] {
-        assert_eq!(
-            number(&run.ok(action, &[]), "/PageSize"),
-            default,
-            "{action}"
-        );
-        let (fits, beyond) = (most.to_string(), (most + 1).to_string());
-        run.ok(action, &[("PageSize", &fits)]);
-        assert_eq!(
-            run.refused(action, &[("PageSize", &beyond)]),
-            "InvalidParameter.PageSize",
-            "{action}"
-        );
+        let page = run.ok(action, &[]);
+        assert_eq!(number(&page, "/PageSize"), 10, "{action}");
+        assert_eq!(number(&page, "/PageNumber"), 1, "{action}");
+        for (name, value, fits) in [
+            ("PageSize", least - 1, false),
+            ("PageSize", least, true),
+            ("PageSize", most, true),
+            ("PageSize", most + 1, false),
+            ("PageNumber", 0, false),
+            ("PageNumber", 1_000, true),
+        ] {
+            let code = run.reply(action, &[(name, &value.to_string())]).response;
+            let refused = format!("InvalidParameter.{name}");
+            let expected = (!fits).then_some(refused.as_str());
+            assert_eq!(code.code(), expected, "{action} {name}={value}");
+        }
     }
+}
+
+#[test]
+fn times_of_an_elb_are_iso_8601_and_those_of_an_eip_are_digits() {
+    let mut run = Run::switched(|_| {});
+    let elb = run.new_elb();
+    let read = run.ok("DescribeLoadBalancerAttribute", &[("LoadBalancerId", &elb)]);
+    assert_eq!(text(&read, "/CreateTime"), "2026-01-31T12:00:00Z");
+    let eip = run.new_eip();
+    let read = run.ok("DescribeEnsEipAddresses", &[("AllocationId", &eip)]);
+    // Inferred from one sample, which shows no more than the first five digits.
+    let time = text(&read, "/EipAddresses/EipAddress/0/AllocationTime");
+    assert_eq!(time, "1769860808");
 }
 
 #[test]
@@ -423,19 +440,23 @@ fn limits_of_rates_by_action() {
 #[test]
 fn limits_of_a_batch_of_backends_are_1_to_20() {
     let mut run = Run::switched(|_| {});
-    let batch = |count: usize| json!(vec![json!({ "ServerId": "i-heifei-1" }); count]).to_string();
+    let batch = |count: usize| {
+        let server = |number| {
+            let id = format!("eni-{number}");
+            json!({ "ServerId": id, "Type": "eni", "Ip": "10.8.1.9", "Weight": 1 })
+        };
+        json!((0..count).map(server).collect::<Vec<_>>()).to_string()
+    };
     for action in [
         "AddBackendServers",
         "SetBackendServers",
         "RemoveBackendServers",
     ] {
-        for count in [0, 21] {
+        for (count, fits) in [(0, false), (1, true), (20, true), (21, false)] {
             let servers = batch(count);
-            assert_eq!(
-                run.refused(action, &[ELB, ("BackendServers", &servers)]),
-                "InvalidParameter.BackendServers",
-                "{action} {count}"
-            );
+            let answer = run.reply(action, &[ELB, ("BackendServers", &servers)]);
+            let expected = (!fits).then_some("InvalidParameter.BackendServers");
+            assert_eq!(answer.response.code(), expected, "{action} {count}");
         }
     }
 }
@@ -449,6 +470,10 @@ fn limits_of_reserved_udp_ports() {
             run.refused("CreateLoadBalancerUDPListener", &params),
             "InvalidParameter.ListenerPort"
         );
+    }
+    for port in ["249", "251", "4788", "4791"] {
+        let params = [ELB, ("ListenerPort", port), ("BackendServerPort", "1")];
+        run.ok("CreateLoadBalancerUDPListener", &params);
     }
 }
 
@@ -490,16 +515,30 @@ fn limits_of_names_and_descriptions() {
         let reply = run.reply("ModifyLoadBalancerAttribute", &params).response;
         assert_eq!(reply.code().is_none(), passes, "rename, {length}");
     }
-    for (port, length, passes) in [("81", 80, true), ("82", 81, false)] {
-        let description = "d".repeat(length);
-        let params = [
-            ELB,
-            ("ListenerPort", port),
-            ("BackendServerPort", "1"),
-            ("Description", &description),
-        ];
-        let reply = run.reply("CreateLoadBalancerTCPListener", &params).response;
-        assert_eq!(reply.code().is_none(), passes, "description, {length}");
+    let eip = run.new_eip();
+    for (field, most) in [("Name", 128), ("Description", 256)] {
+        for (length, passes) in [(1, false), (2, true), (most, true), (most + 1, false)] {
+            let value = "x".repeat(length);
+            let params = [("AllocationId", eip.as_str()), (field, &value)];
+            let reply = run.reply("ModifyEnsEipAddressAttribute", &params).response;
+            assert_eq!(
+                reply.code().is_none(),
+                passes,
+                "{field} of an EIP, {length}"
+            );
+        }
+    }
+    for link in ["http://x", "https://x"] {
+        let create = but(NEW_ELB, &[("LoadBalancerName", link)]);
+        assert_eq!(
+            run.refused("CreateLoadBalancer", &create),
+            "InvalidParameter.LoadBalancerName"
+        );
+        let rename = [ELB, ("LoadBalancerName", link)];
+        assert_eq!(
+            run.refused("ModifyLoadBalancerAttribute", &rename),
+            "InvalidParameter.LoadBalancerName"
+        );
     }
 }
 
