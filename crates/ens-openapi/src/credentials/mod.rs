@@ -143,6 +143,9 @@ pub enum CredentialsError {
     /// No source of a chain gave any.
     #[error("no source gives credentials ({0})")]
     Chain(ChainFailures),
+    /// A fetch for several callers at once failed.
+    #[error(transparent)]
+    Shared(Arc<CredentialsError>),
 }
 
 impl CredentialsError {
@@ -152,6 +155,7 @@ impl CredentialsError {
             Self::MissingVariable { .. } | Self::NotSetUp { .. } => false,
             Self::Provider { is_transient, .. } => *is_transient,
             Self::Chain(failures) => failures.is_transient(),
+            Self::Shared(error) => error.is_transient(),
         }
     }
 }

@@ -1,15 +1,287 @@
 //! Temporary credentials, kept and fetched anew before they expire.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::io::FetchError;
 use super::{Credentials, CredentialsError, ProvideCredentials};
 use crate::context::Context;
+
+/// Keeps what a [`FetchCredentials`] gave, and fetches anew about half way through its life.
+///
+/// | what is held | what a caller gets |
+/// |---|---|
+/// | valid | it, at once, whatever a refresh does |
+/// | valid, past half of its life | the same; the first such caller starts a refresh that nobody waits for |
+/// | nothing, or what has expired | what the one running fetch gives, to all who wait for it |
+///
+/// Up to a tenth of the life is taken off the half by chance, so that processes that were started together do not come
+/// back together. Nothing is fetched while nobody asks.
+///
+/// A fetch that fails, or takes longer than 30 s, leaves what is held as it is. The next one starts after a pause
+/// of 1 s that doubles up to 1 min, each between a half and the whole of that by chance; within the pause, a caller for
+/// whom there is nothing valid gets the last failure at once.
+///
+/// # Where the fetch runs
+///
+/// In a task on the tokio runtime of the caller that started it, so that a caller that is dropped takes nothing from the
+/// others. The task ends with the fetch, and is stopped when this value is dropped. Where the source panics, or a runtime
+/// goes away with the task in it or is not driven any more, the next caller starts another one on its own. Outside of a
+/// runtime, what is valid is given out and nothing is fetched.
+#[derive(Debug)]
+pub struct RefreshingCredentials<F> {
+    shared: Arc<Shared<F>>,
+}
+
+/// How long one fetch may take. The sources of this crate have shorter deadlines of their own.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// A fetch that is older has lost the runtime that drove it, or it would have ended by its own deadline.
+const LOST: Duration = Duration::from_secs(31);
+/// The pause after a first failure.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// The pause that repeated failures lead to.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The name of a source that cannot say its own in an error.
+const SOURCE: &str = "the source of temporary credentials";
+
+/// What the callers and the fetch have in common.
+#[derive(Debug)]
+struct Shared<F> {
+    source: F,
+    context: Context,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: Option<Held>,
+    running: Option<Running>,
+    /// The failures since the last success.
+    failure: Option<Failure>,
+    /// How many fetches were started.
+    started: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    credentials: Arc<Credentials>,
+    expires_at: DateTime<Utc>,
+    refresh_at: DateTime<Utc>,
+}
+
+/// What a fetch gave. All who wait share its error.
+type Outcome = Result<Arc<Credentials>, Arc<CredentialsError>>;
+/// Where the outcome will be; closed without one when the task is gone.
+type Coming = watch::Receiver<Option<Outcome>>;
+
+#[derive(Debug)]
+struct Running {
+    number: u64,
+    since: Instant,
+    coming: Coming,
+    task: AbortHandle,
+}
+
+#[derive(Debug)]
+struct Failure {
+    error: Arc<CredentialsError>,
+    in_a_row: u32,
+    /// By the monotonic clock: a pause must not grow when somebody sets the time of day.
+    pause_until: Instant,
+}
+
+/// What a caller does next.
+enum Next {
+    Take(Outcome),
+    Await(Coming),
+}
+
+impl<F: FetchCredentials + 'static> RefreshingCredentials<F> {
+    /// Keeps what `source` gives, by the clock of `context`.
+    pub fn new(source: F, context: Context) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                source,
+                context,
+                state: Mutex::default(),
+            }),
+        }
+    }
+}
+
+impl<F> Drop for RefreshingCredentials<F> {
+    fn drop(&mut self) {
+        if let Some(running) = self.shared.state().running.take() {
+            running.task.abort();
+        }
+    }
+}
+
+#[async_trait]
+impl<F: FetchCredentials + 'static> ProvideCredentials for RefreshingCredentials<F> {
+    async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError> {
+        // Twice: the fetch that was found running may be lost. One that was started here is not.
+        for _ in 0..2 {
+            let mut coming = match self.shared.next()? {
+                Next::Take(outcome) => return outcome.map_err(CredentialsError::Shared),
+                Next::Await(coming) => coming,
+            };
+            let outcome = tokio::time::timeout(LOST, coming.wait_for(Option::is_some)).await;
+            if let Ok(Ok(outcome)) = outcome
+                && let Some(outcome) = outcome.clone()
+            {
+                return outcome.map_err(CredentialsError::Shared);
+            }
+        }
+        Err(CredentialsError::Provider {
+            provider: SOURCE.into(),
+            is_transient: true,
+            source: "the task that fetched them is gone".into(),
+        })
+    }
+
+    fn refused(&self, credentials: &Credentials) {
+        // Temporary pairs have an id of their own each: what was fetched meanwhile is kept.
+        self.shared
+            .state()
+            .held
+            .take_if(|held| held.credentials.access_key_id == credentials.access_key_id);
+    }
+}
+
+impl<F> Shared<F> {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F: FetchCredentials + 'static> Shared<F> {
+    /// Decides for one caller, and starts a fetch where one is due and none is running.
+    fn next(self: &Arc<Self>) -> Result<Next, CredentialsError> {
+        let (now, instant) = (self.context.now(), Instant::now());
+        let mut state = self.state();
+        let held = state.held.as_ref().filter(|held| now < held.expires_at);
+        let valid = held.map(|held| Arc::clone(&held.credentials));
+        let is_due = held.is_none_or(|held| now >= held.refresh_at);
+        let running = state.running.as_ref().filter(|fetch| {
+            instant.duration_since(fetch.since) < LOST && fetch.coming.has_changed().is_ok()
+        });
+        let coming = running.map(|fetch| fetch.coming.clone());
+        let failure = state.failure.as_ref();
+        let pausing = failure.filter(|failure| instant < failure.pause_until);
+        let pausing = pausing.map(|failure| Arc::clone(&failure.error));
+        match (valid, coming, pausing) {
+            (Some(valid), None, None) if is_due => {
+                // Without a runtime there is no refresh; that is not this caller's trouble yet.
+                if let Ok(runtime) = Handle::try_current() {
+                    self.start(&mut state, &runtime, instant);
+                }
+                Ok(Next::Take(Ok(valid)))
+            }
+            (Some(valid), ..) => Ok(Next::Take(Ok(valid))),
+            (None, Some(coming), _) => Ok(Next::Await(coming)),
+            (None, None, Some(error)) => Ok(Next::Take(Err(error))),
+            (None, None, None) => {
+                let runtime = Handle::try_current().map_err(|_| CredentialsError::NotSetUp {
+                    reason: "temporary credentials are fetched on a tokio runtime, and there is none here",
+                })?;
+                Ok(Next::Await(self.start(&mut state, &runtime, instant)))
+            }
+        }
+    }
+
+    fn start(self: &Arc<Self>, state: &mut State, runtime: &Handle, since: Instant) -> Coming {
+        state.started += 1;
+        let number = state.started;
+        let (tell, coming) = watch::channel(None);
+        let shared = Arc::clone(self);
+        let task = runtime.spawn(async move {
+            let fetched = tokio::time::timeout(DEADLINE, shared.source.fetch()).await;
+            let fetched =
+                fetched.unwrap_or_else(|_| Err(FetchError::Deadline(DEADLINE).of(SOURCE)));
+            let outcome = shared.settle(number, fetched);
+            tell.send_replace(Some(outcome));
+        });
+        let lost = state.running.replace(Running {
+            number,
+            since,
+            coming: coming.clone(),
+            task: task.abort_handle(),
+        });
+        if let Some(lost) = lost {
+            lost.task.abort();
+        }
+        coming
+    }
+
+    /// Takes in what a fetch gave.
+    fn settle(&self, number: u64, fetched: Result<Temporary, CredentialsError>) -> Outcome {
+        let (now, instant) = (self.context.now(), Instant::now());
+        let mut state = self.state();
+        // One that was taken for lost and ends after all serves those who wait for it, and changes nothing else.
+        let is_current = state
+            .running
+            .take_if(|running| running.number == number)
+            .is_some();
+        match fetched {
+            Ok(Temporary {
+                credentials,
+                expires_at,
+            }) => {
+                let credentials = Arc::new(credentials);
+                if is_current {
+                    state.failure = None;
+                    state.held = Some(Held {
+                        credentials: Arc::clone(&credentials),
+                        expires_at,
+                        refresh_at: self.refresh_at(now, expires_at),
+                    });
+                }
+                Ok(credentials)
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                if is_current {
+                    let before = state.failure.as_ref().map_or(0, |failure| failure.in_a_row);
+                    let pause = self.pause(before);
+                    state.failure = Some(Failure {
+                        error: Arc::clone(&error),
+                        in_a_row: before.saturating_add(1),
+                        pause_until: instant + pause,
+                    });
+                    if let Some(held) = state.held.as_ref().filter(|held| now < held.expires_at) {
+                        tracing::warn!(%error, expires_at = %held.expires_at, ?pause, "credentials could not be refreshed");
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Half way through the life, less up to a tenth of it by chance.
+    fn refresh_at(&self, now: DateTime<Utc>, expires_at: DateTime<Utc>) -> DateTime<Utc> {
+        let life = (expires_at - now).to_std().unwrap_or_default();
+        let early = self.context.jitter(life / 10);
+        let after = TimeDelta::from_std((life / 2).saturating_sub(early)).unwrap_or(TimeDelta::MAX);
+        now.checked_add_signed(after).unwrap_or(expires_at)
+    }
+
+    /// The pause after a failure that `before` others came before.
+    fn pause(&self, before: u32) -> Duration {
+        let whole = SHORTEST_PAUSE
+            .saturating_mul(2_u32.saturating_pow(before))
+            .min(LONGEST_PAUSE);
+        whole / 2 + self.context.jitter(whole / 2)
+    }
+}
 
 /// Temporary credentials.
 #[derive(Clone, Debug)]
@@ -30,274 +302,5 @@ pub trait FetchCredentials: Send + Sync + fmt::Debug {
     async fn fetch(&self) -> Result<Temporary, CredentialsError>;
 }
 
-/// Keeps what a [`FetchCredentials`] gave and fetches anew at half of its life. One caller fetches; the others go on
-/// with the old ones while those are valid, and wait otherwise. When fetching fails, takes longer than three seconds
-/// or is given up by its caller, the old ones serve until they expire, and the next try is made after half a minute.
-#[derive(Debug)]
-pub struct RefreshingCredentials<F> {
-    source: F,
-    context: Context,
-    held: Mutex<Option<Held>>,
-    /// Held over an await on purpose: it is what lets one caller fetch for all.
-    fetching: tokio::sync::Mutex<()>,
-}
-
-#[derive(Clone, Debug)]
-struct Held {
-    credentials: Arc<Credentials>,
-    expires_at: DateTime<Utc>,
-    refresh_at: DateTime<Utc>,
-}
-
-const PAUSE_AFTER_FAILURE: TimeDelta = TimeDelta::seconds(30);
-/// How long a caller that could go on with valid credentials waits for new ones. A call has a deadline of its own,
-/// which a source that never answers must not use up.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-impl<F: FetchCredentials> RefreshingCredentials<F> {
-    /// Keeps what `source` gives, by the clock of `context`.
-    pub fn new(source: F, context: Context) -> Self {
-        Self {
-            source,
-            context,
-            held: Mutex::default(),
-            fetching: tokio::sync::Mutex::default(),
-        }
-    }
-
-    fn held(&self) -> Option<Held> {
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn hold(&self, held: Held) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
-    }
-
-    /// What is held and needs no refresh yet.
-    fn fresh(&self) -> Option<Arc<Credentials>> {
-        self.held()
-            .filter(|held| self.context.now() < held.refresh_at)
-            .map(|held| held.credentials)
-    }
-
-    /// What is held and still valid.
-    fn valid(&self) -> Option<Held> {
-        self.held()
-            .filter(|held| self.context.now() < held.expires_at)
-    }
-
-    async fn refresh(&self) -> Result<Arc<Credentials>, CredentialsError> {
-        let Some(held) = self.valid() else {
-            return self.fetch().await;
-        };
-        // Before the fetch: a caller that is dropped in the middle of it is a failure too.
-        self.hold(Held {
-            refresh_at: self.context.now() + PAUSE_AFTER_FAILURE,
-            ..held.clone()
-        });
-        let fetched = match tokio::time::timeout(PATIENCE, self.fetch()).await {
-            Ok(fetched) => fetched,
-            Err(_) => Err(FetchError::Deadline(PATIENCE).of("the source of credentials")),
-        };
-        Ok(fetched.unwrap_or_else(|error| {
-            tracing::warn!(%error, expires_at = %held.expires_at, "credentials could not be refreshed");
-            held.credentials
-        }))
-    }
-
-    async fn fetch(&self) -> Result<Arc<Credentials>, CredentialsError> {
-        let temporary = self.source.fetch().await?;
-        let now = self.context.now();
-        let credentials = Arc::new(temporary.credentials);
-        self.hold(Held {
-            credentials: Arc::clone(&credentials),
-            expires_at: temporary.expires_at,
-            refresh_at: now + (temporary.expires_at - now) / 2,
-        });
-        Ok(credentials)
-    }
-}
-
-#[async_trait]
-impl<F: FetchCredentials> ProvideCredentials for RefreshingCredentials<F> {
-    async fn credentials(&self) -> Result<Arc<Credentials>, CredentialsError> {
-        if let Some(credentials) = self.fresh() {
-            return Ok(credentials);
-        }
-        let _fetching = match (self.fetching.try_lock(), self.valid()) {
-            (Ok(guard), _) => guard,
-            (Err(_), Some(held)) => return Ok(held.credentials),
-            (Err(_), None) => self.fetching.lock().await,
-        };
-        match self.fresh() {
-            Some(credentials) => Ok(credentials),
-            None => self.refresh().await,
-        }
-    }
-
-    fn refused(&self, credentials: &Credentials) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        // Temporary pairs have an id of their own each: what was fetched meanwhile is kept.
-        held.take_if(|held| held.credentials.access_key_id == credentials.access_key_id);
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
-
-    use super::*;
-
-    /// Gives credentials that live an hour, numbered, until it is told to fail.
-    #[derive(Clone, Debug, Default)]
-    struct Source {
-        minutes: Arc<AtomicI64>,
-        fetched: Arc<AtomicU32>,
-        fails: Arc<std::sync::atomic::AtomicBool>,
-        hangs: Arc<std::sync::atomic::AtomicBool>,
-    }
-
-    impl Source {
-        fn now(&self) -> DateTime<Utc> {
-            DateTime::UNIX_EPOCH + TimeDelta::minutes(self.minutes.load(Ordering::Relaxed))
-        }
-
-        fn pass(&self, minutes: i64) {
-            self.minutes.fetch_add(minutes, Ordering::Relaxed);
-        }
-
-        fn provider(&self) -> RefreshingCredentials<Self> {
-            let clock = self.clone();
-            RefreshingCredentials::new(self.clone(), Context::new(move || clock.now(), || 0))
-        }
-    }
-
-    #[async_trait]
-    impl FetchCredentials for Source {
-        async fn fetch(&self) -> Result<Temporary, CredentialsError> {
-            tokio::task::yield_now().await;
-            let number = self.fetched.fetch_add(1, Ordering::Relaxed) + 1;
-            if self.hangs.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
-            }
-            if self.fails.load(Ordering::Relaxed) {
-                return Err(FetchError::Deadline(std::time::Duration::from_secs(1)).of("the test"));
-            }
-            Ok(Temporary {
-                credentials: Credentials::new(number.to_string(), "secret"),
-                expires_at: self.now() + TimeDelta::minutes(60),
-            })
-        }
-    }
-
-    async fn id(provider: &RefreshingCredentials<Source>) -> String {
-        provider.credentials().await.unwrap().access_key_id.clone()
-    }
-
-    #[tokio::test]
-    async fn credentials_are_kept_for_half_of_their_life() {
-        let source = Source::default();
-        let provider = source.provider();
-        assert_eq!(id(&provider).await, "1");
-        source.pass(29);
-        assert_eq!(id(&provider).await, "1");
-        source.pass(1);
-        assert_eq!(id(&provider).await, "2");
-    }
-
-    #[tokio::test]
-    async fn many_callers_cause_one_fetch() {
-        let source = Source::default();
-        let provider = source.provider();
-        let (a, b, c) = tokio::join!(id(&provider), id(&provider), id(&provider));
-        assert_eq!([a, b, c], ["1", "1", "1"]);
-        assert_eq!(source.fetched.load(Ordering::Relaxed), 1);
-    }
-
-    #[tokio::test]
-    async fn while_one_fetches_the_others_go_on_with_valid_ones() {
-        let source = Source::default();
-        let provider = source.provider();
-        id(&provider).await;
-        source.pass(40);
-        let (first, second) = tokio::join!(id(&provider), id(&provider));
-        assert_eq!((first.as_str(), second.as_str()), ("2", "1"));
-    }
-
-    #[tokio::test]
-    async fn what_the_cloud_refused_is_fetched_anew_but_not_what_came_meanwhile() {
-        let source = Source::default();
-        let provider = source.provider();
-        let first = provider.credentials().await.unwrap();
-        provider.refused(&first);
-        assert_eq!(id(&provider).await, "2");
-        provider.refused(&first);
-        assert_eq!(id(&provider).await, "2");
-    }
-
-    #[tokio::test]
-    async fn old_ones_serve_until_they_expire_when_fetching_fails() {
-        let source = Source::default();
-        let provider = source.provider();
-        id(&provider).await;
-        source.fails.store(true, Ordering::Relaxed);
-        source.pass(59);
-        assert_eq!(id(&provider).await, "1");
-        assert_eq!(id(&provider).await, "1");
-        assert_eq!(
-            source.fetched.load(Ordering::Relaxed),
-            2,
-            "after a failure there is a pause"
-        );
-        source.pass(1);
-        assert!(provider.credentials().await.unwrap_err().is_transient());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_source_that_never_answers_does_not_use_up_the_calls_while_old_ones_are_valid() {
-        let source = Source::default();
-        let provider = source.provider();
-        id(&provider).await;
-        source.hangs.store(true, Ordering::Relaxed);
-        source.pass(40);
-        let start = tokio::time::Instant::now();
-        assert_eq!(id(&provider).await, "1");
-        assert_eq!(start.elapsed(), PATIENCE);
-        assert_eq!(id(&provider).await, "1");
-        assert_eq!(start.elapsed(), PATIENCE, "the next caller does not wait");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_fetch_whose_caller_went_away_is_not_repeated_by_the_next_one_at_once() {
-        let source = Source::default();
-        let provider = source.provider();
-        id(&provider).await;
-        source.hangs.store(true, Ordering::Relaxed);
-        source.pass(40);
-        let second = Duration::from_secs(1);
-        assert!(tokio::time::timeout(second, id(&provider)).await.is_err());
-        assert_eq!(id(&provider).await, "1");
-        assert_eq!(source.fetched.load(Ordering::Relaxed), 2);
-        source.hangs.store(false, Ordering::Relaxed);
-        source.pass(1);
-        assert_eq!(id(&provider).await, "3");
-    }
-
-    #[tokio::test]
-    async fn a_hundred_callers_at_the_end_of_the_life_cause_one_fetch() {
-        let source = Source::default();
-        let provider = Arc::new(source.provider());
-        id(&provider).await;
-        source.pass(61);
-        let mut callers = tokio::task::JoinSet::new();
-        for _ in 0..100 {
-            let provider = Arc::clone(&provider);
-            callers.spawn(async move { id(&provider).await });
-        }
-        assert!(callers.join_all().await.iter().all(|id| id == "2"));
-        assert_eq!(source.fetched.load(Ordering::Relaxed), 2);
-    }
-}
+mod tests;
