@@ -185,6 +185,26 @@ async fn the_role_of_an_instance_is_asked_with_a_session_token() {
         ]
     );
     assert_eq!(sent[2].header("x-aliyun-ecs-metadata-token"), "session");
+    // rule_10_5: it opens the role to whoever reads it.
+    assert!(sent[2].headers["x-aliyun-ecs-metadata-token"].is_sensitive());
+}
+
+#[tokio::test]
+async fn a_metadata_service_that_gives_no_credentials_says_why() {
+    for (answer, wanted) in [
+        (r#"{"Code":"Failed"}"#, "says Failed for role my-role"),
+        (
+            r#"{"Code":"Success","AccessKeyId":"a","AccessKeySecret":"key-88"}"#,
+            "gives no whole credentials for role my-role",
+        ),
+    ] {
+        let world = World::new([Step::ok("session"), Step::ok(answer)])
+            .ecs()
+            .variable("ALIBABA_CLOUD_ECS_METADATA", "my-role");
+        let error = world.chain().credentials().await.unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(wanted) && !text.contains("key-88"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::io::{CredentialsIo, FetchError, TemporaryAnswer, decode};
-use super::{CredentialsError, FetchCredentials, Secret, Temporary};
+use super::io::{CredentialsIo, FetchError, decode};
+use super::secret::{SecretBytes, optional_secret};
+use super::{Credentials, CredentialsError, FetchCredentials, Secret, Temporary};
 
 const METADATA: &str = "http://100.100.100.200/latest";
 /// One exchange. Where there is no metadata service, as on edge nodes is to be expected, it has to fail fast.
@@ -45,15 +47,16 @@ impl EcsRoleSource {
             .header(http::header::CONTENT_LENGTH, "0")
             .body(Bytes::new())?;
         let body = self.io.exchange(request, DEADLINE).await?;
-        Ok(Secret::new(String::from_utf8_lossy(&body).trim()))
+        Ok(body.trimmed())
     }
 
-    async fn get(&self, path: &str, session: Option<&Secret>) -> Result<Bytes, FetchError> {
+    async fn get(&self, path: &str, session: Option<&Secret>) -> Result<SecretBytes, FetchError> {
         let mut request = http::Request::get(format!(
             "{METADATA}/meta-data/ram/security-credentials/{path}"
         ));
         if let Some(session) = session {
-            request = request.header("x-aliyun-ecs-metadata-token", session.expose());
+            let session = session.header().map_err(http::Error::from)?;
+            request = request.header("x-aliyun-ecs-metadata-token", session);
         }
         self.io
             .exchange(request.body(Bytes::new())?, DEADLINE)
@@ -67,18 +70,31 @@ impl EcsRoleSource {
             // Older services know no tokens; a service that is not there at all fails at the next step.
             Err(_) => None,
         };
-        let role = match &self.role {
-            Some(role) => role.clone(),
-            None => String::from_utf8_lossy(&self.get("", session.as_ref()).await?)
-                .trim()
-                .to_owned(),
+        let role = if let Some(role) = &self.role {
+            role.clone()
+        } else {
+            let answer = self.get("", session.as_ref()).await?;
+            answer.trimmed().expose().to_owned()
         };
         let body = self.get(&role, session.as_ref()).await?;
         match decode::<Answer>(&body)? {
             Answer {
                 code,
-                credentials: Some(credentials),
-            } if code == "Success" => Ok(credentials.into()),
+                access_key_id: Some(access_key_id),
+                access_key_secret: Some(access_key_secret),
+                security_token: Some(security_token),
+                expiration: Some(expires_at),
+            } if code == "Success" => Ok(Temporary {
+                credentials: Credentials {
+                    access_key_id,
+                    access_key_secret,
+                    security_token: Some(security_token),
+                },
+                expires_at,
+            }),
+            Answer { code, .. } if code == "Success" => Err(FetchError::Content(format!(
+                "the metadata service gives no whole credentials for role {role}"
+            ))),
             Answer { code, .. } => Err(FetchError::Content(format!(
                 "the metadata service says {code} for role {role}"
             ))),
@@ -86,12 +102,18 @@ impl EcsRoleSource {
     }
 }
 
+/// Where the code is not "Success", the rest may be absent. It is not the common answer flattened: that would be kept
+/// aside in plain texts on the way.
 #[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct Answer {
-    #[serde(rename = "Code")]
     code: String,
-    #[serde(flatten)]
-    credentials: Option<TemporaryAnswer>,
+    access_key_id: Option<String>,
+    #[serde(default, deserialize_with = "optional_secret")]
+    access_key_secret: Option<Secret>,
+    #[serde(default, deserialize_with = "optional_secret")]
+    security_token: Option<Secret>,
+    expiration: Option<DateTime<Utc>>,
 }
 
 #[async_trait]

@@ -8,8 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
-use super::{Credentials, CredentialsError};
+use super::secret::{SecretBytes, secret};
+use super::{Credentials, CredentialsError, Secret};
 use crate::context::Context;
 use crate::transport::{Transport, TransportError};
 
@@ -64,11 +66,13 @@ impl CredentialsIo {
             .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
-    pub(super) fn file(&self, path: &Path) -> Result<Vec<u8>, FetchError> {
-        (self.file)(path).map_err(|source| FetchError::File {
-            path: path.display().to_string(),
-            source,
-        })
+    pub(super) fn file(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>, FetchError> {
+        (self.file)(path)
+            .map(Zeroizing::new)
+            .map_err(|source| FetchError::File {
+                path: path.display().to_string(),
+                source,
+            })
     }
 
     /// Does one exchange within a deadline. Only status 200 is an answer.
@@ -76,7 +80,7 @@ impl CredentialsIo {
         &self,
         request: http::Request<Bytes>,
         deadline: Duration,
-    ) -> Result<Bytes, FetchError> {
+    ) -> Result<SecretBytes, FetchError> {
         let exchange = self.transport.exchange(request);
         let response = tokio::time::timeout(deadline, exchange)
             .await
@@ -89,7 +93,7 @@ impl CredentialsIo {
                 code,
             });
         }
-        Ok(response.into_body())
+        Ok(SecretBytes::new(response.into_body()))
     }
 }
 
@@ -171,16 +175,21 @@ impl FetchError {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct TemporaryAnswer {
     access_key_id: String,
-    access_key_secret: String,
-    security_token: String,
+    #[serde(deserialize_with = "secret")]
+    access_key_secret: Secret,
+    #[serde(deserialize_with = "secret")]
+    security_token: Secret,
     expiration: chrono::DateTime<chrono::Utc>,
 }
 
 impl From<TemporaryAnswer> for super::Temporary {
     fn from(answer: TemporaryAnswer) -> Self {
         Self {
-            credentials: Credentials::new(answer.access_key_id, answer.access_key_secret)
-                .with_security_token(answer.security_token),
+            credentials: Credentials {
+                access_key_id: answer.access_key_id,
+                access_key_secret: answer.access_key_secret,
+                security_token: Some(answer.security_token),
+            },
             expires_at: answer.expiration,
         }
     }

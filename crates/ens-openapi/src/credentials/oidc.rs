@@ -86,18 +86,16 @@ impl OidcSource {
         ))
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT_ENCODING, "identity")
-        .body(Bytes::from(form.to_string()))?)
+        .body(form.into_secret().into_bytes())?)
     }
 
     async fn assume_role(&self) -> Result<Temporary, FetchError> {
         let token = self.io.file(&self.token_file)?;
-        let token = String::from_utf8(token).map_err(|_| {
+        let token = str::from_utf8(&token).map_err(|_| {
             FetchError::Content(format!("file {} is not text", self.token_file.display()))
         })?;
-        let body = self
-            .io
-            .exchange(self.request(&Secret::new(token))?, DEADLINE)
-            .await?;
+        let request = self.request(&Secret::new(token))?;
+        let body = self.io.exchange(request, DEADLINE).await?;
         Ok(decode::<Answer>(&body)?.credentials.into())
     }
 }

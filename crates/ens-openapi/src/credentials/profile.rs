@@ -9,10 +9,11 @@ use serde::Deserialize;
 
 use super::followed::{FollowedFile, Source};
 use super::io::{CredentialsIo, FetchError, decode};
+use super::secret::secret;
 use super::sts::{self, AssumeRoleSource, Role};
 use super::{
     Credentials, CredentialsError, EcsRoleSource, FetchCredentials, OidcSource, ProvideCredentials,
-    RefreshingCredentials, StaticCredentials,
+    RefreshingCredentials, Secret, StaticCredentials,
 };
 
 /// Reads `~/.aliyun/config.json`, or the file in `ALIBABA_CLOUD_CONFIG_FILE`, at every use, and follows it when it
@@ -79,7 +80,7 @@ impl CliProfileCredentials {
         let pair = || -> Result<Credentials, FetchError> {
             Ok(Credentials::new(
                 needed("access_key_id", &profile.access_key_id)?,
-                needed("access_key_secret", &profile.access_key_secret)?,
+                needed("access_key_secret", profile.access_key_secret.expose())?,
             ))
         };
         let role = || -> Result<Role, FetchError> {
@@ -104,10 +105,10 @@ impl CliProfileCredentials {
         match profile.mode.as_str() {
             "AK" => Ok(fixed(pair()?)),
             "StsToken" => {
-                let token = needed("sts_token", &profile.sts_token)?;
+                let token = needed("sts_token", profile.sts_token.expose())?;
                 Ok(fixed(pair()?.with_security_token(token)))
             }
-            "RamRoleArn" => assume(fixed(match optional(&profile.sts_token) {
+            "RamRoleArn" => assume(fixed(match optional(profile.sts_token.expose()) {
                 Some(token) => pair()?.with_security_token(token),
                 None => pair()?,
             })),
@@ -160,8 +161,10 @@ struct Profile {
     name: String,
     mode: String,
     access_key_id: String,
-    access_key_secret: String,
-    sts_token: String,
+    #[serde(deserialize_with = "secret")]
+    access_key_secret: Secret,
+    #[serde(deserialize_with = "secret")]
+    sts_token: Secret,
     ram_role_arn: String,
     ram_session_name: String,
     ram_role_name: String,

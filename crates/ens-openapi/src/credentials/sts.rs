@@ -9,7 +9,9 @@ use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
 use serde::Deserialize;
 
 use super::io::{CredentialsIo, FetchError, TemporaryAnswer, decode};
-use super::{Credentials, CredentialsError, FetchCredentials, ProvideCredentials, Temporary};
+use super::{
+    Credentials, CredentialsError, FetchCredentials, ProvideCredentials, Secret, Temporary,
+};
 use crate::params::Params;
 use crate::signer::{CanonicalQuery, percent_encode, timestamp, v1};
 
@@ -72,28 +74,32 @@ pub(super) struct AssumeRoleSource {
 
 impl AssumeRoleSource {
     fn request(&self, credentials: &Credentials) -> Result<http::Request<Bytes>, FetchError> {
-        let mut query = Params::new()
-            .with("AccessKeyId", &credentials.access_key_id)
-            .with("Action", "AssumeRole")
-            .with("Format", "JSON")
-            .with("SignatureMethod", "HMAC-SHA1")
-            .with("SignatureNonce", &self.io.context.nonce())
-            .with("SignatureVersion", "1.0")
-            .with("Timestamp", &timestamp(self.io.context.now()))
-            .with("Version", VERSION);
+        let (nonce, timestamp) = (self.io.context.nonce(), timestamp(self.io.context.now()));
+        let mut query = vec![
+            ("AccessKeyId", credentials.access_key_id.as_str()),
+            ("Action", "AssumeRole"),
+            ("Format", "JSON"),
+            ("SignatureMethod", "HMAC-SHA1"),
+            ("SignatureNonce", &nonce),
+            ("SignatureVersion", "1.0"),
+            ("Timestamp", &timestamp),
+            ("Version", VERSION),
+        ];
         if let Some(token) = &credentials.security_token {
-            query.set("SecurityToken", token.expose());
+            query.push(("SecurityToken", token.expose()));
         }
         let form = self.role.form();
         // Query and form are signed together.
-        let signed = CanonicalQuery::new(query.iter().chain(form.iter()));
+        let signed = CanonicalQuery::new(query.iter().copied().chain(form.iter()));
         let signature = v1::StringToSign::new("POST", &signed).sign(&credentials.access_key_secret);
-        let uri = format!(
+        // It holds the token of those credentials, where they have one.
+        let uri = Secret::new(format!(
             "https://{}/?{}&Signature={}",
             self.role.host,
-            CanonicalQuery::new(&query),
+            CanonicalQuery::new(query),
             percent_encode(&signature)
-        );
+        ));
+        let uri = http::Uri::from_maybe_shared(uri.into_bytes()).map_err(http::Error::from)?;
         Ok(http::Request::post(uri)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT_ENCODING, "identity")

@@ -30,7 +30,9 @@ impl UriSource {
     }
 
     async fn get(&self) -> Result<Temporary, FetchError> {
-        let request = http::Request::get(self.uri.expose()).body(Bytes::new())?;
+        let uri = http::Uri::from_maybe_shared(self.uri.clone().into_bytes());
+        let uri = uri.map_err(http::Error::from)?;
+        let request = http::Request::get(uri).body(Bytes::new())?;
         Ok(decode::<TemporaryAnswer>(&self.io.exchange(request, DEADLINE).await?)?.into())
     }
 }

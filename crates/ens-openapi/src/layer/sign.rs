@@ -8,9 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, DATE, HOST, HeaderName, USER_AGENT};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::Value;
 use tower::{Layer, ServiceExt as _};
+use zeroize::Zeroize as _;
 
 use super::{Call, SendService, SignedCall, answer, service};
 use crate::action::API_VERSION;
@@ -217,30 +219,29 @@ impl Signer {
             // hyper leaves it out when the body is empty, and there are servers that refuse a POST without it (411).
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let query = match settings.method {
+        let target = match settings.method {
             SignatureMethod::V3 => {
                 let signed = v3::sign(unsigned, credentials, time, &nonce);
-                for (name, value) in signed.headers {
-                    headers.insert(HeaderName::from_static(name), sensitive(&value)?);
+                for (name, value) in &signed.headers {
+                    let value = if *name == v3::SECURITY_TOKEN {
+                        Secret::new(value.as_str()).header()?
+                    } else {
+                        sensitive(value)?
+                    };
+                    headers.insert(HeaderName::from_static(name), value);
                 }
                 headers.insert(AUTHORIZATION, sensitive(&signed.authorization)?);
-                signed.query.to_string()
+                path_and_query(signed.query.as_str())
             }
             SignatureMethod::V1 => {
                 headers.insert(HOST, settings.endpoint.authority().parse()?);
-                v1::sign(unsigned, credentials, time, &nonce)
-                    .as_str()
-                    .to_owned()
+                path_and_query(v1::sign(unsigned, credentials, time, &nonce).as_str())
             }
         };
         let uri = Uri::builder()
             .scheme(settings.endpoint.scheme())
             .authority(settings.endpoint.authority())
-            .path_and_query(if query.is_empty() {
-                "/".to_owned()
-            } else {
-                format!("/?{query}")
-            })
+            .path_and_query(PathAndQuery::from_maybe_shared(target.into_bytes())?)
             .build()?;
         let mut request = http::Request::builder()
             .method(unsigned.method)
@@ -276,12 +277,21 @@ fn without_token(mut error: Error, credentials: &Credentials) -> Error {
                 &mut refusal.request_id,
             ];
             for text in texts.into_iter().flatten() {
-                *text = text.replace(form.expose(), "***");
+                let shown = text.replace(form.expose(), "***");
+                std::mem::replace(text, shown).zeroize();
             }
             form = Secret::new(percent_encode(form.expose()));
         }
     }
     error
+}
+
+/// What follows the host. With V1 it holds the token of temporary credentials.
+fn path_and_query(query: &str) -> Secret {
+    Secret::new(match query {
+        "" => "/".to_owned(),
+        query => ["/?", query].concat(),
+    })
 }
 
 /// A header value that is kept out of debug output.

@@ -3,6 +3,9 @@
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use zeroize::Zeroizing;
+
+use crate::credentials::Secret;
 
 /// Everything but the unreserved characters of RFC 3986 is encoded; a blank is `%20`, never `+`.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -18,8 +21,10 @@ pub fn percent_encode(text: &str) -> String {
 
 /// Parameters as one query text: encoded, `name=value`, sorted by name (then by value) in byte order, joined by `&`.
 /// A parameter without a value is `name=`. The same text is signed and sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CanonicalQuery(String);
+///
+/// With V1 it holds the security token of temporary credentials: do not log it. It is overwritten when it is dropped.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct CanonicalQuery(Zeroizing<String>);
 
 impl CanonicalQuery {
     /// The canonical text of these parameters, in whatever order they come.
@@ -27,8 +32,8 @@ impl CanonicalQuery {
         let mut params: Vec<_> = params.into_iter().collect();
         // By the plain names, as the official SDKs sort: encoding would change the order of some.
         params.sort_unstable();
-        // Room for a few encoded characters in each; more than that makes it grow.
-        let size = |(name, value): &(&str, &str)| name.len() + value.len() + value.len() / 2 + 8;
+        // Room for the worst case: a text that grows leaves a copy behind.
+        let size = |(name, value): &(&str, &str)| 3 * (name.len() + value.len()) + 2;
         let mut text = String::with_capacity(params.iter().map(size).sum());
         for (name, value) in params {
             if !text.is_empty() {
@@ -38,12 +43,25 @@ impl CanonicalQuery {
             text.push('=');
             text.extend(utf8_percent_encode(value, ENCODED));
         }
-        Self(text)
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, to send where it holds a secret.
+    pub(crate) fn into_secret(self) -> Secret {
+        Secret::from(self.0)
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Debug for CanonicalQuery {
+    /// Names only: a value may be a security token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.0.split('&').map(|pair| pair.split('=').next());
+        f.debug_list().entries(names.flatten()).finish()
     }
 }
 
@@ -72,6 +90,14 @@ mod tests {
             CanonicalQuery::new([("b", ""), ("a", "1")]).as_str(),
             "a=1&b="
         );
+    }
+
+    // rule_10_5
+    #[test]
+    fn names_are_shown_and_values_are_not() {
+        let query = CanonicalQuery::new([("SecurityToken", "token-12"), ("A", "1")]);
+        assert_eq!(format!("{query:?}"), r#"["A", "SecurityToken"]"#);
+        assert_eq!(query.as_str(), "A=1&SecurityToken=token-12");
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
+use zeroize::Zeroizing;
 
 use super::{CanonicalQuery, Unsigned, percent_encode, timestamp};
 use crate::credentials::{Credentials, Secret};
@@ -40,12 +41,13 @@ pub fn sign(
     let own = request.params.iter().filter(|(name, _)| !is_common(name));
     let query = CanonicalQuery::new(own.chain(common.iter().copied()));
     let signature = StringToSign::new(request.method, &query).sign(&credentials.access_key_secret);
-    SignedQuery(format!("{query}&Signature={}", percent_encode(&signature)))
+    let signature = percent_encode(&signature);
+    SignedQuery(Zeroizing::new(format!("{query}&Signature={signature}")))
 }
 
 /// A query with its signature. It contains the security token of temporary credentials: do not log it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SignedQuery(String);
+pub struct SignedQuery(Zeroizing<String>);
 
 impl SignedQuery {
     /// The text.
@@ -62,12 +64,13 @@ impl fmt::Debug for SignedQuery {
 
 /// The text that is signed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct StringToSign(String);
+pub struct StringToSign(Zeroizing<String>);
 
 impl StringToSign {
     /// The text for a method (in capitals) and all parameters of query and form body.
     pub fn new(method: &str, query: &CanonicalQuery) -> Self {
-        Self(format!("{method}&%2F&{}", percent_encode(query.as_str())))
+        let query = Zeroizing::new(percent_encode(query.as_str()));
+        Self(Zeroizing::new([method, "&%2F&", &query].concat()))
     }
 
     /// The signature in Base64. The key is the secret with `&` behind it.

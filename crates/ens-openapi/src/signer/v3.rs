@@ -6,12 +6,16 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{CanonicalQuery, Unsigned, timestamp};
 use crate::credentials::{Credentials, Secret};
 
 /// Name of the algorithm, as it stands in the string to sign and in the Authorization header.
 pub const ALGORITHM: &str = "ACS3-HMAC-SHA256";
+
+/// The header that has the token of temporary credentials.
+pub(crate) const SECURITY_TOKEN: &str = "x-acs-security-token";
 
 /// Path of RPC-style products, such as ENS.
 const PATH: &str = "/";
@@ -20,7 +24,8 @@ const PATH: &str = "/";
 pub const EMPTY_PAYLOAD_HASH: &str =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// A signed request: what has to be added to it, and the stages that led there.
+/// A signed request: what has to be added to it. Its headers are overwritten when it is dropped, as one of them is the
+/// security token of temporary credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signed {
     /// The query to send.
@@ -29,6 +34,14 @@ pub struct Signed {
     pub headers: Vec<(&'static str, String)>,
     /// Value of the Authorization header.
     pub authorization: String,
+}
+
+impl Drop for Signed {
+    fn drop(&mut self) {
+        for (_, value) in &mut self.headers {
+            value.zeroize();
+        }
+    }
 }
 
 impl fmt::Debug for Signed {
@@ -63,7 +76,7 @@ pub fn sign(
     ]);
     if let Some(token) = &credentials.security_token {
         headers.push(("x-acs-accesskey-id", credentials.access_key_id.clone()));
-        headers.push(("x-acs-security-token", token.expose().to_owned()));
+        headers.push((SECURITY_TOKEN, token.expose().to_owned()));
         headers.sort_unstable();
     }
     let signed = headers.iter().map(|(name, value)| (*name, value.as_str()));
@@ -90,7 +103,7 @@ pub fn authorization(access_key_id: &str, canonical: &CanonicalRequest, signatur
 /// It contains the security token of temporary credentials: do not log it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CanonicalRequest {
-    text: String,
+    text: Zeroizing<String>,
     signed_headers: String,
 }
 
@@ -145,7 +158,7 @@ impl CanonicalRequest {
         text.push('\n');
         text.push_str(payload_hash);
         Self {
-            text,
+            text: Zeroizing::new(text),
             signed_headers,
         }
     }
