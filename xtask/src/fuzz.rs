@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     ensure!(
         crashed.is_empty(),
-        "{} of {} targets crashed",
+        "{} of {} targets crashed; fuzz/README.md says what to do with the inputs named above",
         crashed.len(),
         chosen.len()
     );
@@ -124,7 +124,7 @@ fn build(targets: &[&String]) -> Result<PathBuf> {
 }
 
 /// The machine's own target triple.
-fn host() -> Result<String> {
+pub(crate) fn host() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc)
         .arg("-vV")

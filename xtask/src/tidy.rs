@@ -105,6 +105,7 @@ pub(crate) fn run() -> Result<()> {
         faults.extend(unsafe_code(package)?);
     }
     faults.extend(io_in_policy()?);
+    faults.extend(fuzz_lock()?);
     let writes = cloud_writes::writes(&workspace::read(Path::new(cloud_writes::TRAIT))?);
     ensure!(
         !writes.is_empty(),
@@ -269,6 +270,35 @@ fn io_in_policy() -> Result<Vec<String>> {
         .collect())
 }
 
+/// The lock file of the fuzz targets, where a library has got a dependency since. The targets are a workspace of their
+/// own, so that no other build looks at it, and building them takes minutes.
+fn fuzz_lock() -> Result<Vec<String>> {
+    let output = workspace::cargo()
+        .args(["metadata", "--locked", "--format-version", "1"])
+        // Packages of other platforms need not be there.
+        .args(["--filter-platform", &crate::fuzz::host()?])
+        .args(["--manifest-path", "fuzz/Cargo.toml"])
+        .output()
+        .context("run cargo metadata for fuzz/Cargo.toml")?;
+    if output.status.success() {
+        return Ok(Vec::new());
+    }
+    lock_fault(&String::from_utf8_lossy(&output.stderr)).map(|fault| vec![fault])
+}
+
+/// What to do about what cargo said of the lock file of the fuzz targets.
+fn lock_fault(said: &str) -> Result<String> {
+    ensure!(
+        said.contains("because --locked was passed"),
+        "cargo metadata for fuzz/Cargo.toml: {said}"
+    );
+    Ok(
+        "fuzz/Cargo.lock lags behind the manifests of the libraries: run `cargo update --workspace --manifest-path \
+         fuzz/Cargo.toml` and commit it"
+            .to_owned(),
+    )
+}
+
 fn text_faults(file: &Path, text: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let is_policy = file.starts_with("crates/ecm-policy/src");
@@ -365,6 +395,15 @@ mod tests {
             ["ecm must use ens-sim behind a feature only"]
         );
         assert!(not_optional(&package("ecm-testkit", &["ens-sim"])).is_empty());
+    }
+
+    #[test]
+    fn a_stale_lock_of_the_fuzz_targets_is_told_from_other_trouble() {
+        let stale = "error: cannot update the lock file /r/fuzz/Cargo.lock because --locked was passed to prevent this";
+        let fault = lock_fault(stale).unwrap_or_default();
+        assert!(fault.contains("cargo update --workspace --manifest-path fuzz/Cargo.toml"));
+        let other = lock_fault("error: failed to parse manifest");
+        assert!(other.is_err_and(|error| error.to_string().contains("failed to parse manifest")));
     }
 
     #[test]
