@@ -2,7 +2,6 @@
 //!
 //! | example        | library          | what it does                                               |
 //! |----------------|------------------|------------------------------------------------------------|
-//! | `ens-ls`       | `ens-openapi`    | lists regions, load balancers and EIPs as tables           |
 //! | `plan-offline` | `ecm-policy`     | a Service and a NodePool in, desired state and plan out    |
 //! | `embed`        | `ecm-reconciler` | a `main` of its own around the controller of PoolServices  |
 //!

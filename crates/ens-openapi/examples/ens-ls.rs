@@ -1,8 +1,10 @@
 //! Lists what an ENS account has: regions, load balancers with listeners and backends, EIPs.
 //!
+//! Credentials are looked for where the official clients look; variables come first:
+//!
 //! ```text
 //! export ALIBABA_CLOUD_ACCESS_KEY_ID=... ALIBABA_CLOUD_ACCESS_KEY_SECRET=...
-//! cargo run -p ecm-examples --example ens-ls -- --region cn-chengdu-telecom
+//! cargo run -p ens-openapi --example ens-ls -- --region cn-chengdu-telecom
 //! ```
 //!
 //! Without an account, against the simulator:
@@ -10,7 +12,7 @@
 //! ```text
 //! cargo run -p ens-sim --bin ens-sim -- --listen 127.0.0.1:18080
 //! export ALIBABA_CLOUD_ACCESS_KEY_ID=testid ALIBABA_CLOUD_ACCESS_KEY_SECRET=testsecret
-//! cargo run -p ecm-examples --example ens-ls -- --endpoint http://127.0.0.1:18080
+//! cargo run -p ens-openapi --example ens-ls -- --endpoint http://127.0.0.1:18080
 //! ```
 #![forbid(unsafe_code)]
 
@@ -22,7 +24,9 @@ use ens_openapi::api::eip::DescribeEnsEipAddresses;
 use ens_openapi::api::listener::{DescribeLoadBalancerListeners, ListenerSummary};
 use ens_openapi::api::load_balancer::DescribeLoadBalancers;
 use ens_openapi::api::paging;
-use ens_openapi::{Client, EnsApi, EnvironmentCredentials};
+use ens_openapi::credentials::{CredentialChain, CredentialsIo};
+use ens_openapi::transport::Proxy;
+use ens_openapi::{Client, EnsApi, HyperTransport};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 /// How many load balancers are read side by side.
@@ -42,7 +46,14 @@ struct Args {
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
-    let mut client = Client::builder(EnvironmentCredentials::of_this_process())
+    let proxy = Proxy::from_variables(|name| std::env::var(name).ok())?;
+    let transport = HyperTransport::builder()
+        .proxy(proxy)
+        .build()
+        .context("setting up TLS")?;
+    let io = CredentialsIo::of_this_process(transport.clone());
+    let mut client = Client::builder(CredentialChain::official(&io))
+        .transport(transport)
         .user_agent_suffix("example/ens-ls");
     if let Some(endpoint) = args.endpoint {
         client = client.endpoint(endpoint);
