@@ -283,6 +283,7 @@ impl Elb {
         }
         self.learn(key, &ps.uid, asked, &done);
         report::show_failures(&mut plan.report, &done);
+        report::hold_first_address(&mut plan.report, &done, &ps.published);
         let is_drift = has_steps && self.memories.was_settled(key, &ps.uid, asked);
         self.tell(snapshot, plan, &done, is_drift);
         let write = self.write_status(key, ps, status, plan);

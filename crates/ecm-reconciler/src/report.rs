@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use poolservice_api::PoolServiceStatus;
 
-use crate::executor::{Done, StepError};
+use crate::executor::{Done, Outcome, StepError};
 
 /// The reason that a failed call to the cloud shows.
 pub(crate) fn reason(error: &ens_openapi::Error) -> Reason {
@@ -72,6 +72,18 @@ pub(crate) fn show_failures(report: &mut Report, done: &[Done]) {
         if let Some(refusal) = refusal(done) {
             report.conditions.refuse(&refusal);
         }
+    }
+}
+
+/// An address that nobody knows yet waits for a listener that the steps have stopped in order to change it: the plan
+/// saw it run (behaviour 4.4).
+pub(crate) fn hold_first_address(report: &mut Report, done: &[Done], published: &[String]) {
+    let is_stopped = |done: &Done| {
+        done.step.condition() == ConditionType::ListenersReady
+            && matches!(done.result, Ok(Outcome::StoppedFirst))
+    };
+    if published.is_empty() && done.iter().any(is_stopped) {
+        report.addresses = Addresses::Keep;
     }
 }
 
@@ -256,6 +268,9 @@ fn without_request_ids(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ecm_policy::listeners::{ListenerKey, Protocol};
+    use ecm_policy::plan::Step;
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -292,6 +307,35 @@ mod tests {
         let first = status(&PoolServiceStatus::default(), &report, Some(1), at(10));
         assert_eq!(status(&first, &report, Some(1), at(99)), first);
         assert_eq!(find(&first, "Ready").status, "True");
+    }
+
+    #[test]
+    fn rule_4_4_a_listener_that_was_just_stopped_holds_an_address_that_nobody_knows() {
+        let done = |result| {
+            let step = Step::StopListener {
+                load_balancer: "lb-1".to_owned(),
+                key: ListenerKey {
+                    port: 80,
+                    protocol: Protocol::Tcp,
+                },
+            };
+            [Done { step, result }]
+        };
+        let after = |done: &[Done], published: &[String]| {
+            let mut report = Report {
+                addresses: Addresses::Publish {
+                    ip: "1.2.3.4".to_owned(),
+                    ports: Vec::new(),
+                },
+                ..Report::default()
+            };
+            hold_first_address(&mut report, done, published);
+            report.addresses == Addresses::Keep
+        };
+        let stopped = done(Ok(Outcome::StoppedFirst));
+        assert!(after(&stopped, &[]));
+        assert!(!after(&stopped, &["1.2.3.4".to_owned()]));
+        assert!(!after(&done(Ok(Outcome::Changed)), &[]));
     }
 
     #[test]

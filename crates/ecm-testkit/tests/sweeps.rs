@@ -7,11 +7,13 @@
 
 use std::time::Duration;
 
+use ecm_testkit::invariants::Expect;
 use ecm_testkit::scenario::{self, Scenario, Step, guide};
 use ecm_testkit::sweep::{self, Case};
 use ecm_testkit::transcript::Side;
 use ecm_testkit::trouble::{CloudTrouble, Trouble};
 use ens_sim::cloud::Switches;
+use serde_json::json;
 
 /// Plays the run that the variable `ECM_REPLAY` spells, and shows it.
 #[test]
@@ -216,6 +218,29 @@ fn the_guide_works_on_a_cloud_whose_lists_lag() {
         scenario.config.latency.list_lag = Duration::from_secs(20);
         let run = sweep::play(&scenario, 5, &[]).unwrap();
         assert_eq!(run.violations(), Vec::<String>::new(), "{}", scenario.name);
+    }
+}
+
+/// The controllers die while all comes up; those that follow see the listener run, and have to stop it.
+#[test]
+fn rule_4_4_no_address_is_published_whose_listener_is_stopped_to_be_changed() {
+    let persistence = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-persistence-timeout";
+    let service =
+        |seconds: &str| Step::Apply(guide::service(json!({ persistence: seconds }), &[(80, 80)]));
+    let mut scenario = guide::replicated();
+    scenario.config.switches.set_refused_while_running = true;
+    scenario.config.latency.list_lag = Duration::from_secs(20);
+    scenario.steps = vec![
+        Step::Apply(guide::daemon_set()),
+        service("0"),
+        Step::Pass(Duration::from_secs(42)),
+        Step::Kill,
+        service("60"),
+        Step::Settle(Expect::Serving),
+    ];
+    for seed in 0..20 {
+        let run = sweep::play(&scenario, seed, &[]).unwrap();
+        assert_eq!(run.violations(), Vec::<String>::new(), "seed {seed}");
     }
 }
 
