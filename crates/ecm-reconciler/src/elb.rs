@@ -49,6 +49,9 @@ use turns::Turns;
 /// Seconds after which a lost ledger is looked for again.
 const LEDGER_LOST: i64 = 60;
 
+/// When to ask again for a turn that somebody else has. That is seldom: the queue knows of turns.
+const NEXT_TURN: Duration = Duration::from_millis(100);
+
 /// How long a refusal that only a change can lift is left alone (behaviour 11.1).
 const REFUSED: Duration = Duration::from_secs(5 * 60);
 
@@ -174,17 +177,19 @@ impl Elb {
     /// When Kubernetes cannot be written. What the cloud refuses is shown on the PoolService and is
     /// no error of the sync.
     pub async fn sync(&self, key: ObjectKey) -> Result<Next, SyncError> {
-        // Those who share a user's load balancer take turns, and look at the others in their turn.
-        let shared = self.index().users_load_balancer(&key).map(str::to_owned);
-        let _turn = match &shared {
-            Some(id) => Some(self.turns.take(id).await),
-            None => None,
-        };
-        let seen = {
+        let (_turn, seen) = {
             let index = self.index();
-            index
-                .snapshot(&key)
-                .zip(index.pool_service(&key).map(|ps| ps.status.clone()))
+            // Those who share a user's load balancer take turns, and look at the others in their turn: what is
+            // seen here is at least as new as the turn.
+            let turn = match index.users_load_balancer(&key) {
+                Some(id) => match self.turns.take(id) {
+                    Some(turn) => Some(turn),
+                    None => return Ok(Next::LookAgain(NEXT_TURN)),
+                },
+                None => None,
+            };
+            let status = index.pool_service(&key).map(|ps| ps.status.clone());
+            (turn, index.snapshot(&key).zip(status))
         };
         let Some((snapshot, status)) = seen else {
             self.memories.forget(&key);

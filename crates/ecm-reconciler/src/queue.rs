@@ -7,11 +7,12 @@
 //!
 //! Keys are of groups, and there is a limit to those of one group that are worked on at a time: where
 //! the keys of one group take for ever, those of another have workers all the same. Within a group the
-//! urgent keys have workers of their own, as many as the others.
+//! urgent keys have workers of their own, as many as the others. Keys that need the same thing for themselves
+//! ([`Rank::turn`]) are handed out one after the other.
 //!
 //! Time is [`tokio::time`] only, so that tests can pause it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,6 +61,8 @@ struct State<K> {
     leased: BTreeMap<K, Leased>,
     /// How many keys are handed out to each crew; no number is zero.
     running: BTreeMap<Crew, usize>,
+    /// What the keys that are handed out have for themselves.
+    turns: BTreeSet<Arc<str>>,
     /// How often in a row a key failed.
     failures: BTreeMap<K, u32>,
     /// Number of the next entry of `later` or `due`.
@@ -124,6 +127,7 @@ impl<K: Ord + Clone> WorkQueue<K> {
                     later_at: BTreeMap::new(),
                     leased: BTreeMap::new(),
                     running: BTreeMap::new(),
+                    turns: BTreeSet::new(),
                     failures: BTreeMap::new(),
                     sequence: 0,
                     shut_down: false,
@@ -197,7 +201,8 @@ impl<K: Ord + Clone> WorkQueue<K> {
     }
 
     /// The next key that is due, as soon as there is one of a group of which fewer than `per_group`
-    /// are handed out, the urgent and the others counted apart; `None` once the queue is shut down.
+    /// are handed out, the urgent and the others counted apart, and whose turn nobody has; `None` once
+    /// the queue is shut down.
     pub async fn next(&self, per_group: NonZeroUsize) -> Option<Lease<K>> {
         loop {
             // Registered before the look at the state, so that nothing is missed in between.
@@ -258,7 +263,7 @@ impl<K: Ord + Clone> WorkQueue<K> {
     fn give_back(&self, key: &K) {
         let mut state = self.lock();
         if let Some(Leased { rank, again }) = state.leased.remove(key) {
-            state.ended(&rank.crew());
+            state.ended(&rank);
             if let Some(again) = again {
                 state.make_due(key.clone(), again);
             }
@@ -326,24 +331,30 @@ impl<K: Ord + Clone> State<K> {
     }
 
     fn take(&mut self, per_group: NonZeroUsize) -> Option<K> {
-        let running = &self.running;
-        let may_have = |group: &Arc<str>, urgency| {
-            let crew = Crew::new(group, urgency);
-            running.get(&crew).is_none_or(|n| *n < per_group.get())
+        let (running, turns) = (&self.running, &self.turns);
+        let is_open = |rank: &Rank| {
+            let is_taken = rank.turn.as_ref().is_some_and(|turn| turns.contains(turn));
+            let crew = running.get(&rank.crew());
+            !is_taken && crew.is_none_or(|n| *n < per_group.get())
         };
-        let (key, rank) = self.due.take(may_have)?;
+        let (key, rank) = self.due.take(is_open)?;
         *self.running.entry(rank.crew()).or_default() += 1;
+        self.turns.extend(rank.turn.clone());
         self.leased
             .insert(key.clone(), Leased { rank, again: None });
         Some(key)
     }
 
-    /// This crew works on one key less.
-    fn ended(&mut self, crew: &Crew) {
-        if let Some(running) = self.running.get_mut(crew) {
+    /// What was handed out as this is not being worked on any more.
+    fn ended(&mut self, rank: &Rank) {
+        if let Some(turn) = &rank.turn {
+            self.turns.remove(turn);
+        }
+        let crew = rank.crew();
+        if let Some(running) = self.running.get_mut(&crew) {
             *running -= 1;
             if *running == 0 {
-                self.running.remove(crew);
+                self.running.remove(&crew);
             }
         }
     }

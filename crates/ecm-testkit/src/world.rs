@@ -225,9 +225,9 @@ impl World {
         self.wire.plan(call, trouble);
     }
 
-    /// From now on nobody answers calls that name this region; with `None` every region answers.
-    pub fn silence(&self, region: Option<&str>) {
-        self.wire.silence(region);
+    /// From now on nobody answers calls that name this region or load balancer; with `None` every call is answered.
+    pub fn silence(&self, id: Option<&str>) {
+        self.wire.silence(id);
     }
 
     /// The time of this world.

@@ -381,6 +381,71 @@ async fn rule_11_2_a_region_that_does_not_answer_delays_no_other() {
     settled(&world).await;
 }
 
+/// Services on a person's load balancer in the pool `np-0`, one port each. Gives them as a person applies them with
+/// this scheduler.
+fn sharing(scheduler: &str) -> Vec<Value> {
+    let one = |n: u16| {
+        let annotations = json!({
+            "service.openyurt.io/nodepool-labelselector": "side=left",
+            guide::MANAGED_BY_USER: "true",
+            "ecm.alibabacloud.com/loadbalancer-ids": "np-0=lb-user-0",
+            "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-scheduler": scheduler,
+        });
+        let mut service = guide::service(annotations, &[(8000 + n, 80)]);
+        service["metadata"]["name"] = json!(format!("shares-{n}"));
+        service["spec"]["externalTrafficPolicy"] = json!("Cluster");
+        service
+    };
+    (0..40).map(one).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_2_those_who_wait_for_a_shared_load_balancer_delay_nobody_of_their_region() {
+    // Two pools of one region, and more PoolServices on one load balancer than the region has workers.
+    let config = Config {
+        topology: Topology::uniform(2, 2, 1),
+        check_always: false,
+        ..Config::default()
+    };
+    let world = World::start(config, 1).unwrap();
+    world.apply(guide::daemon_set()).unwrap();
+    for (pool, side) in [("np-0", "left"), ("np-1", "right")] {
+        world
+            .apply(json!({
+                "apiVersion": "apps.openyurt.io/v1beta2", "kind": "NodePool",
+                "metadata": { "name": pool, "labels": { "side": side } },
+            }))
+            .unwrap();
+    }
+    for service in sharing("rr") {
+        world.apply(service).unwrap();
+    }
+    let other = |ports: &[(u16, u16)]| {
+        let selector = json!({ "service.openyurt.io/nodepool-labelselector": "side=right" });
+        world.apply(guide::service(selector, ports)).unwrap();
+    };
+    other(&[(80, 80)]);
+    settled(&world).await;
+    sleep(Duration::from_secs(60)).await;
+    // Whoever has the turn waits for an answer, and all the others for the turn.
+    world.silence(Some("lb-user-0"));
+    for service in sharing("wlc") {
+        world.apply(service).unwrap();
+    }
+    sleep(Duration::from_secs(2)).await;
+    let from = entries(&world);
+    other(&[(80, 80), (443, 80)]);
+    sleep(Duration::from_secs(3)).await;
+    let starts = calls(&world, from, |c| c.verb == "StartLoadBalancerListener");
+    assert_eq!(starts, 1, "they keep the workers of the region");
+    // Nobody of them is forgotten.
+    world.silence(None);
+    sleep(Duration::from_secs(120)).await;
+    settled(&world).await;
+    let set = |c: &Call| c.verb == "SetLoadBalancerTCPListenerAttribute";
+    assert_eq!(calls(&world, from, set), 40);
+}
+
 /// A cloud where a release is under way: what is released is busy, and already gone for the rest.
 #[derive(Debug)]
 struct Releasing;

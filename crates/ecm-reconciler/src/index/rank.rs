@@ -10,7 +10,7 @@ use crate::queue::{Rank, Urgency};
 
 impl Index {
     /// Where the work on a PoolService stands among the others. Its group is its region: what a ledger has says
-    /// so, else the pool.
+    /// so, else the pool. Those that name one user's load balancer take turns at it (behaviour 7.6).
     pub fn rank_of_pool_service(&self, key: &ObjectKey) -> Rank {
         let Some(ps) = self.pool_services.get(key) else {
             return Rank::default();
@@ -21,9 +21,13 @@ impl Index {
             let region = pool.annotations.get(keys::ENS_REGION_ID)?;
             Some(region.trim())
         });
+        let is_shared = self.sharing_with(key).next().is_some();
         Rank {
             urgency: urgency(ps.snapshot.is_urgent()),
             group: region.map(Arc::from).unwrap_or_default(),
+            turn: is_shared
+                .then(|| self.users_load_balancer(key).map(Arc::from))
+                .flatten(),
         }
     }
 
@@ -35,7 +39,7 @@ impl Index {
             service.is_some_and(|service| !service.deleting && !service.ingress.is_empty());
         Rank {
             urgency: urgency(!serves),
-            group: Arc::default(),
+            ..Rank::default()
         }
     }
 }

@@ -699,7 +699,7 @@ fn an_index_that_is_emptied_holds_nothing() {
 }
 
 #[test]
-fn rule_11_2_what_is_let_go_or_has_no_address_is_urgent_and_regions_are_groups() {
+fn rule_11_2_what_is_let_go_or_has_no_address_is_urgent_and_who_shares_takes_turns() {
     let mut index = Index::new(CLASS);
     index.apply_pool(pool("hefei", &json!({})));
     let rank_of = |index: &Index, name: &str| {
@@ -722,6 +722,17 @@ fn rule_11_2_what_is_let_go_or_has_no_address_is_urgent_and_regions_are_groups()
     for (over, region) in [(recorded, "cn-hefei"), (serves.clone(), "")] {
         index.apply_pool_service(ps("web", "hefei", &over));
         assert_eq!(rank_of(&index, "web-hefei").1, region);
+    }
+
+    let turn = |index: &Index, key: &str| {
+        let rank = index.rank_of_pool_service(&ObjectKey::new("shop", key));
+        rank.turn.as_deref().map(str::to_owned)
+    };
+    index.apply_pool_service(ps("web", "hefei", &users("lb-1", &[], "web-hefei-uid")));
+    assert_eq!(turn(&index, "web-hefei"), None, "it is alone there");
+    index.apply_pool_service(ps("api", "hefei", &users("lb-1", &[], "api-hefei-uid")));
+    for name in ["web-hefei", "api-hefei"] {
+        assert_eq!(turn(&index, name).as_deref(), Some("lb-1"));
     }
 
     let key = ObjectKey::new("shop", "web");

@@ -1,9 +1,8 @@
 //! The keys that are due, and which of them is next.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::rank::{Rank, Urgency};
+use super::rank::Rank;
 
 /// After so many keys in a row that went before one that is due for longer, that one goes: nobody waits for ever.
 const OVERTAKEN: u32 = 3;
@@ -11,8 +10,8 @@ const OVERTAKEN: u32 = 3;
 /// Keys that are due. The more urgent come out first; equally urgent ones in the order of their numbers.
 #[derive(Debug)]
 pub(super) struct Due<K> {
-    /// By number, which grows in the order in which keys became due. No line is empty.
-    lines: BTreeMap<(Arc<str>, Urgency), BTreeMap<u64, K>>,
+    /// Keys of one rank by number, which grows in the order in which keys became due. No line is empty.
+    lines: BTreeMap<Rank, BTreeMap<u64, K>>,
     /// Where each key stands.
     places: BTreeMap<K, (Rank, u64)>,
     /// How many keys in a row went before one that is due for longer.
@@ -42,21 +41,16 @@ impl<K: Ord + Clone> Due<K> {
             Some((known, number)) => (rank.at_least(known.urgency), number),
             None => (rank, number),
         };
-        let line = (rank.group.clone(), rank.urgency);
-        let line = self.lines.entry(line).or_default();
+        let line = self.lines.entry(rank.clone()).or_default();
         line.insert(number, key.clone());
         self.places.insert(key, (rank, number));
     }
 
-    /// Takes out the next key of a group that may have one more of that urgency worked on.
-    pub(super) fn take(
-        &mut self,
-        may_have: impl Fn(&Arc<str>, Urgency) -> bool,
-    ) -> Option<(K, Rank)> {
+    /// Takes out the next key of those of a rank of which one more may be worked on.
+    pub(super) fn take(&mut self, is_open: impl Fn(&Rank) -> bool) -> Option<(K, Rank)> {
         let lines = || {
-            let all = self.lines.iter();
-            let open = all.filter(|((group, urgency), _)| may_have(group, *urgency));
-            open.filter_map(|((_, urgency), line)| Some((*urgency, line.first_key_value()?)))
+            let open = self.lines.iter().filter(|(rank, _)| is_open(rank));
+            open.filter_map(|(rank, line)| Some((rank.urgency, line.first_key_value()?)))
         };
         let (urgent, first) = lines()
             .min_by_key(|(urgency, (number, _))| (*urgency, *number))?
@@ -76,11 +70,10 @@ impl<K: Ord + Clone> Due<K> {
 
     fn remove(&mut self, key: &K) -> Option<(Rank, u64)> {
         let (rank, number) = self.places.remove(key)?;
-        let place = (rank.group.clone(), rank.urgency);
-        if let Some(line) = self.lines.get_mut(&place) {
+        if let Some(line) = self.lines.get_mut(&rank) {
             line.remove(&number);
             if line.is_empty() {
-                self.lines.remove(&place);
+                self.lines.remove(&rank);
             }
         }
         Some((rank, number))
@@ -89,15 +82,19 @@ impl<K: Ord + Clone> Due<K> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rank::Urgency;
     use super::*;
 
     fn rank(group: &str, urgency: Urgency) -> Rank {
-        let group = group.into();
-        Rank { urgency, group }
+        Rank {
+            urgency,
+            group: group.into(),
+            turn: None,
+        }
     }
 
     fn all(due: &mut Due<u32>) -> Vec<u32> {
-        let taken = std::iter::from_fn(|| due.take(|_, _| true));
+        let taken = std::iter::from_fn(|| due.take(|_| true));
         taken.map(|(key, _)| key).collect()
     }
 
@@ -132,7 +129,7 @@ mod tests {
         let mut due = Due::new();
         due.insert(0, rank("full", Urgency::Urgent), 0);
         due.insert(1, rank("free", Urgency::Routine), 1);
-        let next = |due: &mut Due<u32>| due.take(|group, _| **group != *"full").map(|(key, _)| key);
+        let next = |due: &mut Due<u32>| due.take(|rank| *rank.group != *"full").map(|(key, _)| key);
         assert_eq!(next(&mut due), Some(1));
         assert_eq!(next(&mut due), None);
         assert!(due.contains(&0));

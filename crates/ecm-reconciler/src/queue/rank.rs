@@ -15,13 +15,16 @@ pub enum Urgency {
 }
 
 /// Where a key stands among the others.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     /// The more urgent go first.
     pub urgency: Urgency,
     /// What it shares with others, so that trouble there holds up those only: its region. Of each group so many urgent keys
     /// and so many others are worked on at a time, whatever happens to the other groups.
     pub group: Arc<str>,
+    /// What it has to have for itself: the user's load balancer that it shares with others. Of those that need the same
+    /// one at a time is worked on, and the others wait in the queue, where they keep no worker.
+    pub turn: Option<Arc<str>>,
 }
 
 /// The workers that a key takes one of: the urgent keys of a group have workers of their own, so that neither those nor
@@ -32,19 +35,13 @@ pub(super) struct Crew {
     is_urgent: bool,
 }
 
-impl Crew {
-    pub(super) fn new(group: &Arc<str>, urgency: Urgency) -> Self {
-        Self {
-            group: Arc::clone(group),
-            is_urgent: urgency == Urgency::Urgent,
-        }
-    }
-}
-
 impl Rank {
     /// Who works on it.
     pub(super) fn crew(&self) -> Crew {
-        Crew::new(&self.group, self.urgency)
+        Crew {
+            group: Arc::clone(&self.group),
+            is_urgent: self.urgency == Urgency::Urgent,
+        }
     }
 
     /// This, and no less urgent than that.

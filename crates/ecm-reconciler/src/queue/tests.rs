@@ -370,6 +370,7 @@ async fn rule_11_2_a_deletion_does_not_wait_for_workers_that_never_come_back() {
                 Urgency::Routine
             },
             group: "region".into(),
+            turn: None,
         },
     );
     let two = NonZeroUsize::new(2).unwrap();
@@ -416,4 +417,42 @@ async fn rule_11_2_groups_whose_keys_take_for_ever_keep_no_worker_from_another()
     let last = of_group(0).map(|(_, at)| *at).max().unwrap();
     assert_eq!(last - start, Duration::from_secs(49), "two at a time");
     assert!((1..10).all(|hangs| of_group(hangs).count() == 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_2_those_that_take_turns_wait_without_a_worker_and_the_urgent_one_is_next() {
+    let queue = WorkQueue::new(
+        |bound| bound,
+        |key: &u32| Rank {
+            urgency: if *key == 9 {
+                Urgency::Urgent
+            } else {
+                Urgency::Routine
+            },
+            turn: (*key < 10).then(|| "lb-1".into()),
+            ..Rank::default()
+        },
+    );
+    let two = NonZeroUsize::new(2).unwrap();
+    let next = || queue.next(two).now_or_never().flatten();
+    (0..9).for_each(|key| queue.add(key));
+    let first = next().unwrap();
+    assert!(next().is_none(), "two have the same turn");
+    queue.add(10);
+    let other = next().expect("those that wait keep no worker");
+    assert_eq!(*other.key(), 10);
+    queue.add(9);
+    assert!(next().is_none(), "two have the same turn");
+    let waiting = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.next(two).await.map(|lease| *lease.key()) }
+    });
+    tokio::task::yield_now().await;
+    drop(first);
+    let mut keys = vec![waiting.await.unwrap().unwrap()];
+    keys.extend(std::iter::from_fn(next).map(|lease| *lease.key()));
+    assert_eq!(keys, [9, 1, 2, 3, 4, 5, 6, 7, 8], "each of them once");
+    drop(other);
+    assert_eq!(queue.stats().running, 0);
+    assert!(queue.lock().turns.is_empty(), "a turn is kept");
 }

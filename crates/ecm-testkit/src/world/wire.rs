@@ -43,7 +43,7 @@ pub(crate) struct Wire {
     config: Config,
     random: Mutex<fastrand::Rng>,
     book: Mutex<Book>,
-    /// A region from which no answer comes.
+    /// A region, or a load balancer, about which no answer comes.
     silent: Mutex<Option<String>>,
     /// Told of each process that has ended by itself, by its number.
     killed: mpsc::UnboundedSender<u32>,
@@ -93,16 +93,18 @@ impl Wire {
         lock(&self.random).u64(..)
     }
 
-    pub(super) fn silence(&self, region: Option<&str>) {
-        *lock(&self.silent) = region.map(str::to_owned);
+    pub(super) fn silence(&self, id: Option<&str>) {
+        *lock(&self.silent) = id.map(str::to_owned);
     }
 
-    /// Whether a call names the region from which no answer comes.
+    /// Whether a call names the region or the load balancer about which no answer comes.
     fn is_silent(&self, request: &Request<Bytes>) -> bool {
         let query = request.uri().query().unwrap_or_default();
-        let mut params = query.split('&');
-        let region = params.find_map(|param| param.strip_prefix("EnsRegionId="));
-        region.is_some() && region == lock(&self.silent).as_deref()
+        let silent = lock(&self.silent);
+        query.split('&').any(|param| {
+            let id = ["EnsRegionId=", "LoadBalancerId="].map(|key| param.strip_prefix(key));
+            silent.is_some() && id.contains(&silent.as_deref())
+        })
     }
 
     pub(super) fn plan(&self, call: u64, trouble: Trouble) {
