@@ -12,6 +12,7 @@ mod wire;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ens_openapi::rate_limit::Priority;
 use ens_sim::Timestamp;
 use ens_sim::cloud::{
     Cloud, Fault, FaultPlan, FaultRule, Latency, Method, Protocol, RateLimits, Request, Response,
@@ -121,6 +122,17 @@ pub enum WorldError {
         /// What the API server said.
         status: Status,
     },
+}
+
+/// A call to the cloud, as the rate limit of a controller process saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The action.
+    pub action: String,
+    /// How urgent it was.
+    pub priority: Priority,
+    /// On whose behalf it was sent: a PoolService, or a region for its lists.
+    pub caller: String,
 }
 
 /// A world. Must be made and used inside a runtime of one thread with paused time.
@@ -281,6 +293,11 @@ impl World {
     /// When something that was planned went wrong last, since the start.
     pub fn last_trouble(&self) -> Option<Duration> {
         self.wire.last_trouble()
+    }
+
+    /// All calls of the controllers to the cloud so far, in the order in which they ended.
+    pub fn sent(&self) -> Vec<Sent> {
+        self.wire.sent()
     }
 
     /// How many external calls there were so far, watches left aside.

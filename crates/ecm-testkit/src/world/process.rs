@@ -142,6 +142,10 @@ pub(super) async fn run(
         .endpoint("http://ens.test")
         .transport(face.clone())
         .context(context.clone())
+        .observer({
+            let wire = wire.clone();
+            move |attempt| wire.was_sent(attempt)
+        })
         .before_send(leadership.before_send());
     if wire.config().local_rate_limit {
         cloud = cloud.rate_limiter(Arc::new(RateLimiter::with_share(SHARE_OF_RATES)));

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use ens_openapi::layer::Attempt;
 use ens_openapi::transport::{Transport, TransportError};
 use ens_sim::cloud::{Cloud, Delivery};
 use ens_sim::wire::Gateway;
@@ -23,7 +24,7 @@ use tokio::time::sleep;
 
 use super::clock::Clock;
 use super::process::{ELB_LEASE, LEASES, Process};
-use super::{Config, View};
+use super::{Config, Sent, View};
 use crate::invariants::Monitor;
 use crate::sandbox::{ACCESS_KEY_ID, ACCESS_KEY_SECRET};
 use crate::transcript::{Call, Entry, Side, Transcript, What, is_read};
@@ -56,6 +57,7 @@ struct Book {
     writes: u64,
     last_trouble: Option<Duration>,
     transcript: Transcript,
+    sent: Vec<Sent>,
     plan: BTreeMap<u64, Trouble>,
     monitor: Monitor,
 }
@@ -127,6 +129,21 @@ impl Wire {
     /// When something that was planned went wrong last.
     pub(super) fn last_trouble(&self) -> Option<Duration> {
         lock(&self.book).last_trouble
+    }
+
+    /// A process has sent a call to the cloud, and heard what came of it.
+    pub(super) fn was_sent(&self, attempt: &Attempt<'_>) {
+        let sent = Sent {
+            action: attempt.action.name().to_owned(),
+            priority: attempt.priority,
+            caller: attempt.caller.unwrap_or_default().to_owned(),
+        };
+        lock(&self.book).sent.push(sent);
+    }
+
+    /// All calls to the cloud, in the order in which they ended.
+    pub(super) fn sent(&self) -> Vec<Sent> {
+        lock(&self.book).sent.clone()
     }
 
     pub(super) fn transcript(&self) -> Transcript {

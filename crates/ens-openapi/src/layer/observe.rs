@@ -11,6 +11,7 @@ use tower::{Layer, ServiceExt as _};
 use super::{Call, CallService, service};
 use crate::action::Action;
 use crate::error::Error;
+use crate::rate_limit::Priority;
 
 /// Is told of every try that was begun, for metrics. Called in the task of the call: it has to be quick.
 pub type Observer = dyn Fn(&Attempt<'_>) + Send + Sync;
@@ -21,6 +22,10 @@ pub type Observer = dyn Fn(&Attempt<'_>) + Send + Sync;
 pub struct Attempt<'a> {
     /// The action that was called.
     pub action: &'a Action,
+    /// How urgent the call is.
+    pub priority: Priority,
+    /// On whose behalf it is made.
+    pub caller: Option<&'a str>,
     /// The wait for a turn under the local rate limit.
     pub waited: Duration,
     /// The time from signing to the end of the answer.
@@ -67,11 +72,14 @@ pub struct Observe<S> {
 service!(Observe: CallService takes Call, gives Value, by observe);
 
 async fn observe<S: CallService>(service: Observe<S>, call: Call) -> Result<Value, Error> {
-    let (action, waited) = (call.action.clone(), call.waited);
+    let (action, caller) = (call.action.clone(), call.caller.clone());
+    let (priority, waited) = (call.priority, call.waited);
     let start = Instant::now();
     let result = service.inner.oneshot(call).await;
     (service.observer)(&Attempt {
         action: &action,
+        priority,
+        caller: caller.as_deref(),
         waited,
         took: start.elapsed(),
         result: result.as_ref().map(|_| ()),
