@@ -43,6 +43,7 @@
 //!         "load_balancer_class": "alibabacloud.com/elb", "external_traffic_policy": "Local", "annotations": {},
 //!         "ports": [{ "name": "", "protocol": "TCP", "port": 80, "node_port": 30080 }], "source_ranges": [],
 //!         "client_ip_affinity": false, "load_balancer_ip": null, "wants_ipv6": false, "deleting": false,
+//!         "created_at": now,
 //!     },
 //!     "pool": {
 //!         "name": "hefei", "uid": "3", "labels": {}, "deleting": false,

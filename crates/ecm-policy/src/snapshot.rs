@@ -103,6 +103,22 @@ pub struct PoolService {
     pub created_at: i64,
 }
 
+/// Seconds by which a PoolService may be younger than a Service that asked for it from the start: it
+/// takes the fan-out so long at most, unless it does not run.
+const MADE_WITH_ITS_SERVICE: i64 = 10 * 60;
+
+impl Snapshot {
+    /// When an address was asked for, seconds since 1970 (behaviour 10.4): with the Service; where its pool
+    /// joined a Service that had long been there, with the PoolService.
+    pub fn asked_for_at(&self) -> i64 {
+        let made = self.pool_service.created_at;
+        let service = self.service.as_ref().map(|service| service.created_at);
+        service
+            .filter(|asked| (0..=MADE_WITH_ITS_SERVICE).contains(&(made - asked)))
+            .unwrap_or(made)
+    }
+}
+
 impl PoolService {
     /// Whether somebody waits for it: it is let go, or has no address yet. That comes before what
     /// serves (behaviour 11.2).
@@ -149,6 +165,8 @@ pub struct Service {
     pub wants_ipv6: bool,
     /// Whether a deletionTimestamp is set.
     pub deleting: bool,
+    /// `metadata.creationTimestamp`, seconds since 1970.
+    pub created_at: i64,
 }
 
 /// `spec.externalTrafficPolicy` of a Service.
@@ -266,6 +284,10 @@ impl From<&core::Service> for Service {
                 .iter()
                 .any(|f| f == "IPv6"),
             deleting: meta.deletion_timestamp.is_some(),
+            created_at: meta
+                .creation_timestamp
+                .as_ref()
+                .map_or(0, |time| time.0.as_second()),
         }
     }
 }

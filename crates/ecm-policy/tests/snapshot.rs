@@ -5,6 +5,8 @@
     reason = "helpers of tests stop where a test fails, and take JSON as it is written"
 )]
 
+mod model;
+
 use std::collections::BTreeMap;
 
 use ecm_policy::snapshot::{
@@ -33,6 +35,7 @@ fn rule_7_4_every_field_of_a_service_that_matters_is_read() {
         "metadata": {
             "namespace": "shop", "name": "web", "uid": "u1",
             "annotations": { "a": "b" }, "deletionTimestamp": "2026-01-01T00:00:00Z",
+            "creationTimestamp": "2026-01-01T00:00:00Z",
         },
         "spec": {
             "type": "LoadBalancer", "loadBalancerClass": "alibabacloud.com/elb",
@@ -60,6 +63,7 @@ fn rule_7_4_every_field_of_a_service_that_matters_is_read() {
         load_balancer_ip: Some("192.0.2.1".to_owned()),
         wants_ipv6: true,
         deleting: true,
+        created_at: 1_767_225_600,
     };
     assert_eq!(read, expected);
 }
@@ -153,4 +157,30 @@ fn rule_7_3_an_endpoint_without_conditions_is_ready_and_serving_follows_ready() 
     assert_eq!(endpoint(leaving), (false, true, true));
     let without_node = Endpoint::from(&object::<discovery::Endpoint>(json!({ "addresses": [] })));
     assert_eq!((without_node.node, without_node.ready), (None, true));
+}
+
+#[test]
+fn rule_10_4_an_address_is_asked_for_with_the_service_or_with_a_pool_that_joins_it_later() {
+    let asked_for_at = |service: Option<i64>, pool_service: i64| {
+        let mut snapshot = model::snapshot(1);
+        snapshot.pool_service.created_at = pool_service;
+        snapshot.service = snapshot.service.zip(service).map(|(mut found, at)| {
+            found.created_at = at;
+            found
+        });
+        snapshot.asked_for_at()
+    };
+    assert_eq!(asked_for_at(Some(1000), 1001), 1000);
+    assert_eq!(
+        asked_for_at(Some(1000), 1600),
+        1000,
+        "the fan-out took long"
+    );
+    assert_eq!(asked_for_at(Some(1000), 1601), 1601, "a pool joined");
+    assert_eq!(
+        asked_for_at(Some(1000), 900),
+        900,
+        "a Service that was made again"
+    );
+    assert_eq!(asked_for_at(None, 1601), 1601);
 }

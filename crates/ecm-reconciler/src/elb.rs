@@ -21,7 +21,7 @@ use ecm_policy::conditions::{ConditionType, Reason, Refusal};
 use ecm_policy::desired::{self, Desired, desired};
 use ecm_policy::ledger::{self, State};
 use ecm_policy::observed::Observed;
-use ecm_policy::plan::{Addresses, Need, Wait};
+use ecm_policy::plan::{Need, Wait};
 use ecm_policy::snapshot::{ObjectKey, Snapshot};
 use ens_openapi::ErrorClass;
 use ens_openapi::rate_limit::Priority;
@@ -293,11 +293,8 @@ impl Elb {
         self.tell(snapshot, plan, &done, is_drift);
         let write = self.write_status(key, ps, status, plan);
         let wrote_status = self.metrics.stage("elb", "status", write).await?;
-        let publishes = matches!(plan.report.addresses, Addresses::Publish { .. });
-        if wrote_status && publishes && ps.published.is_empty() {
-            let age = self.clock.seconds().saturating_sub(ps.created_at).max(0);
-            let age = Duration::from_secs(age.unsigned_abs());
-            self.metrics.address_published(age);
+        if wrote_status {
+            self.measure_address(snapshot, plan);
         }
         if plan.released {
             self.ledgers.let_go(key, &ps.uid).await?;

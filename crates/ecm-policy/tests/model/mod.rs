@@ -108,6 +108,7 @@ pub(crate) fn snapshot(nodes: usize) -> Snapshot {
             load_balancer_ip: None,
             wants_ipv6: false,
             deleting: false,
+            created_at: 0,
         }),
         pool: Some(Pool {
             name: "hefei".into(),

@@ -1,9 +1,11 @@
-//! What people hear of a sync, as events (behaviour 10.3).
+//! What people hear of a sync, as events (behaviour 10.3), and how long an address took.
+
+use std::time::Duration;
 
 use ecm_policy::conditions::{ConditionType, Reason, Status};
 use ecm_policy::desired::Notice;
 use ecm_policy::events::{Controller, standing};
-use ecm_policy::plan::{Event, Plan, Step};
+use ecm_policy::plan::{Addresses, Event, Plan, Step};
 use ecm_policy::snapshot::Snapshot;
 use ens_openapi::ErrorClass;
 
@@ -46,6 +48,19 @@ impl Elb {
             let on_service = service_reference(&service.key, &service.uid);
             self.notifier
                 .keep_standing_by(&ps.uid, &on_service, &standing, &on_both, ELB_ACTION);
+        }
+    }
+
+    /// Measures how long it took from what was asked for to the first address (behaviour 10.4). What stood before and
+    /// comes back, and what waited for a person, says nothing of that.
+    pub(super) fn measure_address(&self, snapshot: &Snapshot, plan: &Plan) {
+        let ps = &snapshot.pool_service;
+        let publishes = matches!(plan.report.addresses, Addresses::Publish { .. });
+        let stood_before = self.memories.settled_before(&ps.key, &ps.uid).is_some();
+        if publishes && ps.published.is_empty() && !stood_before {
+            let took = self.clock.seconds().saturating_sub(snapshot.asked_for_at());
+            let took = Duration::from_secs(took.max(0).unsigned_abs());
+            self.metrics.address_published(took);
         }
     }
 

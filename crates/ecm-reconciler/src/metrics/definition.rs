@@ -115,7 +115,7 @@ pub(super) const TIME_TO_ADDRESS: Definition = Definition {
     name: "time_to_address_seconds",
     kind: Kind::Histogram,
     labels: &[],
-    help: "Time from the creation of a PoolService to the publishing of an address",
+    help: "Time from the creation of a Service, or of a PoolService that is over 10 minutes younger, to its first address",
 };
 
 pub(super) const POOL_SERVICES: Definition = Definition {
