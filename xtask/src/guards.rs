@@ -15,9 +15,6 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::workspace::{self, root};
 use table::GUARDS;
 
-/// The package that holds every guarded rule and its test: pure, so that a build takes seconds.
-const PACKAGE: &str = "ecm-policy";
-
 /// Arguments of `guards`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -43,13 +40,29 @@ struct Guard {
     test: &'static str,
 }
 
-/// A test program of [`PACKAGE`].
+/// A test program. Where it can be, a test is one of `ecm-policy`: pure, so that a build takes seconds.
 #[derive(Clone, Copy)]
 enum Target {
-    /// The unit tests.
+    /// The unit tests of `ecm-policy`.
     Lib,
-    /// The tests of this name below `tests/`.
+    /// The tests of this name below its `tests/`.
     Test(&'static str),
+    /// The unit tests of `ecm-reconciler`.
+    Reconciler,
+    /// The tests of this name of `ecm-testkit`: whole controllers.
+    Whole(&'static str),
+}
+
+impl Target {
+    /// What it is for cargo: package and test program.
+    fn arguments(self) -> [&'static str; 4] {
+        match self {
+            Self::Lib => ["--package", "ecm-policy", "--lib", "--quiet"],
+            Self::Test(name) => ["--package", "ecm-policy", "--test", name],
+            Self::Reconciler => ["--package", "ecm-reconciler", "--lib", "--quiet"],
+            Self::Whole(name) => ["--package", "ecm-testkit", "--test", name],
+        }
+    }
 }
 
 /// Takes every guard out in turn; fails when one is not missed.
@@ -162,15 +175,12 @@ impl Copy {
     fn cargo(&self, guard: &Guard, more: &[&str]) -> Result<Output> {
         let mut command = workspace::cargo();
         command
-            .args(["test", "--quiet", "--locked", "--package", PACKAGE])
+            .args(["test", "--locked"])
+            .args(guard.target.arguments())
             .current_dir(&self.tree)
             .env("CARGO_TARGET_DIR", &self.built)
             // One file changes at a time.
             .env("CARGO_INCREMENTAL", "1");
-        match guard.target {
-            Target::Lib => command.arg("--lib"),
-            Target::Test(name) => command.args(["--test", name]),
-        };
         command.args(more).output().context("run cargo test")
     }
 }

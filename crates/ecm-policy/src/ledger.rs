@@ -127,6 +127,10 @@ pub struct Record {
     /// When it was first seen to be gone, seconds since 1970; a second look 30 s later decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone_since: Option<i64>,
+    /// When its create was sent first, seconds since 1970, until it has been seen: what was just made
+    /// may not be shown yet, and is not gone for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen_since: Option<i64>,
     /// Whether we asked for its release: then it is no loss that it is gone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub releasing: bool,
@@ -163,8 +167,8 @@ pub struct Intent {
 /// a token for 600 s (SDK text of CreateLoadBalancer); two minutes are left for the call itself.
 pub const REPEAT_FOR: i64 = 8 * 60;
 
-/// Seconds after which a complete list decides about an unresolved create: the service has
-/// forgotten the token, and whatever it made is listed.
+/// Seconds after which a complete list decides about a create, and about what nobody has seen since
+/// it was made: the service has forgotten the token, and whatever it made is listed.
 pub const DECIDE_AFTER: i64 = 15 * 60;
 
 /// Tolerance between our clock and the cloud's, in seconds, where a create time is compared with
@@ -270,6 +274,7 @@ impl Record {
             intent: None,
             created_with: BTreeMap::new(),
             gone_since: None,
+            unseen_since: None,
             releasing: false,
         }
     }
@@ -293,8 +298,15 @@ impl Record {
         self.id = Some(id.into());
         if let Some(intent) = self.intent.take() {
             self.created_with = intent.parameters;
+            self.unseen_since = Some(intent.first_sent);
         }
         self.gone_since = None;
+    }
+
+    /// Whether nobody has seen it since it was made, and reads and lists of `now` may not show it yet.
+    pub fn may_be_unseen(&self, now: i64) -> bool {
+        self.unseen_since
+            .is_some_and(|made| now - made < DECIDE_AFTER)
     }
 }
 

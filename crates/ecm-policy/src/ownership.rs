@@ -53,9 +53,17 @@ impl Candidate for Eip {
     }
 }
 
-/// What to make of the load balancers that bear our name.
-pub fn find_load_balancer(found: &[LoadBalancer], intent: Option<&Intent>, adopt: bool) -> Finding {
-    find(&found.iter().collect::<Vec<_>>(), intent, adopt, |_| true)
+/// What to make of the load balancers that bear our name. Ours is in `network`, whether we made it or
+/// take it over.
+pub fn find_load_balancer(
+    found: &[LoadBalancer],
+    intent: Option<&Intent>,
+    adopt: bool,
+    network: &str,
+) -> Finding {
+    let is_in_network = |lb: &LoadBalancer| lb.network == network;
+    let adopt = adopt && found.iter().all(is_in_network);
+    find(found, intent, adopt, is_in_network)
 }
 
 /// What to make of the EIPs that bear our name. An EIP must also carry our tags to be the answer
@@ -76,14 +84,14 @@ pub fn find_eip(
     if let Some((id, cluster_uid)) = foreign {
         return Finding::ClusterIdInUse { id, cluster_uid };
     }
-    find(&found.iter().collect::<Vec<_>>(), intent, adopt, |eip| {
+    find(found, intent, adopt, |eip| {
         eip.tag(tags::POOL_SERVICE_UID) == Some(pool_service_uid)
             && eip.tag(tags::CLUSTER_UID) == Some(cluster_uid)
     })
 }
 
 fn find<C: Candidate>(
-    found: &[&C],
+    found: &[C],
     intent: Option<&Intent>,
     adopt: bool,
     carries_proof: impl Fn(&C) -> bool,
@@ -91,7 +99,7 @@ fn find<C: Candidate>(
     if found.is_empty() {
         return Finding::Nothing;
     }
-    let answers: Vec<&&C> = found
+    let answers: Vec<&C> = found
         .iter()
         .filter(|candidate| {
             intent.is_some_and(|intent| {
@@ -116,7 +124,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::observed::EipStatus;
+    use crate::observed::{EipStatus, LoadBalancerStatus};
 
     fn eip(id: &str, created_at: i64, tags: &[(&str, &str)]) -> Eip {
         Eip {
@@ -190,6 +198,34 @@ mod tests {
         assert_eq!(find_one(&one, None, true), Finding::Adopt("eip-1".into()));
         let two = [eip("eip-1", 1, &[]), eip("eip-2", 1, &[])];
         assert!(matches!(find_one(&two, None, true), Finding::Conflict(ids) if ids.len() == 2));
+    }
+
+    #[test]
+    fn rule_5_4_a_load_balancer_of_another_network_is_neither_the_answer_nor_taken_over() {
+        let found = |network: &str| LoadBalancer {
+            id: "lb-1".into(),
+            name: "k8s/a/b/c/d".into(),
+            status: LoadBalancerStatus::Active,
+            status_age: 0,
+            region: "r".into(),
+            network: network.into(),
+            vswitch: "v".into(),
+            address: "10.0.0.1".into(),
+            spec: None,
+            created_at: Some(5000),
+            detail: None,
+        };
+        let intent = intent(4990);
+        let find =
+            |network, intent, adopt| find_load_balancer(&[found(network)], intent, adopt, "n");
+        assert_eq!(
+            find("n", Some(&intent), false),
+            Finding::Answer("lb-1".into())
+        );
+        assert_eq!(find("n", None, true), Finding::Adopt("lb-1".into()));
+        let conflict = Finding::Conflict(vec!["lb-1".into()]);
+        assert_eq!(find("other", Some(&intent), false), conflict);
+        assert_eq!(find("other", Some(&intent), true), conflict);
     }
 
     #[test]

@@ -78,7 +78,8 @@ impl LedgerStore {
     /// Writes a ledger with the next sequence number, and our finalizer with it. `before` is the
     /// sequence number that was planned on, `None` when there was no ledger.
     ///
-    /// The live object is read first: money is spent on what this write allows.
+    /// The live object is read first: money is spent on what this write allows. Nothing is allowed
+    /// for what is being deleted meanwhile.
     pub(crate) async fn write(
         &self,
         key: &ObjectKey,
@@ -86,7 +87,32 @@ impl LedgerStore {
         before: Option<u64>,
         ledger: &Ledger,
     ) -> Result<Ledger, LedgerError> {
-        let uid = planned.uid.as_str();
+        let is_as_planned =
+            |live: &PoolService| planned.deleting || live.metadata.deletion_timestamp.is_none();
+        self.put(key, &planned.uid, before, ledger, is_as_planned)
+            .await
+    }
+
+    /// Writes what has come of a create that was sent on this ledger, also where the object is
+    /// being deleted meanwhile: an id that is not recorded is only found by sending the create again.
+    pub(crate) async fn record(
+        &self,
+        key: &ObjectKey,
+        uid: &str,
+        before: u64,
+        ledger: &Ledger,
+    ) -> Result<Ledger, LedgerError> {
+        self.put(key, uid, Some(before), ledger, |_| true).await
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        uid: &str,
+        before: Option<u64>,
+        ledger: &Ledger,
+        may: impl Fn(&PoolService) -> bool,
+    ) -> Result<Ledger, LedgerError> {
         let (next, text) = numbered(key, ledger, before.map_or(1, |n| n + 1))?;
         for _ in 0..ATTEMPTS {
             let Some(live) = self.live(key, uid).await? else {
@@ -97,9 +123,7 @@ impl LedgerStore {
                 State::Current(ledger) => Some(ledger.sequence),
                 State::Lost(_) => return Err(LedgerError::Stale { key: key.clone() }),
             };
-            // Nothing may be made for what is being deleted meanwhile.
-            let is_late = !planned.deleting && live.metadata.deletion_timestamp.is_some();
-            if sequence != before || is_late {
+            if sequence != before || !may(&live) {
                 return Err(LedgerError::Stale { key: key.clone() });
             }
             let mut metadata = json!({
@@ -237,3 +261,6 @@ fn has_finalizer(live: &PoolService) -> bool {
     let mut finalizers = live.metadata.finalizers.iter().flatten();
     finalizers.any(|finalizer| finalizer == keys::POOL_SERVICE_FINALIZER)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use ecm_policy::imagine;
 use ecm_policy::ledger::{Ledger, Owner};
 use ecm_policy::naming::StackName;
 use ecm_policy::observed::{
-    ByName, LoadBalancer, LoadBalancerDetail, LoadBalancerStatus, Observed, Presence,
+    ByName, Eip, LoadBalancer, LoadBalancerDetail, LoadBalancerStatus, Observed, Presence,
 };
 use ecm_policy::plan::Need;
 use ecm_policy::snapshot::{Node, ObjectKey};
@@ -186,24 +186,7 @@ pub(crate) async fn read(
         }
         Need::ByName => {
             let lists = regions.lists(region, fresh.by_name).await?;
-            if lists.is_complete {
-                let names = subject.names();
-                observed.by_name = Some(ByName {
-                    begun_at: lists.begun_at,
-                    load_balancers: lists
-                        .load_balancers
-                        .values()
-                        .filter(|lb| names.contains(&lb.name))
-                        .cloned()
-                        .collect(),
-                    eips: lists
-                        .eips
-                        .values()
-                        .filter(|eip| names.contains(&eip.name))
-                        .cloned()
-                        .collect(),
-                });
-            }
+            observed.by_name = by_name(&subject.names(), &lists, &reader).await?;
         }
         Need::VSwitches => {
             if let Some(network) = subject.network() {
@@ -306,6 +289,44 @@ async fn load_balancer(
     })
 }
 
+/// What bears one of these names. `None` where nothing may be concluded: rows moved while they were
+/// listed, or a read by its id does not show alive what a list shows, so that one of the two is of
+/// the past (behaviour 5.4).
+async fn by_name(
+    names: &BTreeSet<String>,
+    lists: &Lists,
+    reader: &Reader<'_>,
+) -> Result<Option<ByName>, ReadError> {
+    if !lists.is_complete {
+        return Ok(None);
+    }
+    let load_balancers = lists.load_balancers.values();
+    let load_balancers: Vec<LoadBalancer> = load_balancers
+        .filter(|lb| names.contains(&lb.name))
+        .cloned()
+        .collect();
+    let eips = lists.eips.values();
+    let eips: Vec<Eip> = eips
+        .filter(|eip| names.contains(&eip.name))
+        .cloned()
+        .collect();
+    for found in &load_balancers {
+        if reader.load_balancer(&found.id).await?.is_none() {
+            return Ok(None);
+        }
+    }
+    for found in &eips {
+        if reader.eip(&found.id).await?.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(ByName {
+        begun_at: lists.begun_at,
+        load_balancers,
+        eips,
+    }))
+}
+
 async fn detail(
     region: &str,
     reader: &Reader<'_>,
@@ -332,11 +353,11 @@ async fn eip(
     region: &str,
     reader: &Reader<'_>,
     fresh: Freshness,
-) -> Result<Presence<ecm_policy::observed::Eip>, ReadError> {
+) -> Result<Presence<Eip>, ReadError> {
     let lists = reader.regions.lists(region, fresh.lists).await?;
     if subject.is_users() {
         let bound = |lists: &Lists| {
-            let of_ours = |eip: &&ecm_policy::observed::Eip| {
+            let of_ours = |eip: &&Eip| {
                 eip.bound_to.is_some() && eip.bound_to.as_deref() == subject.load_balancer()
             };
             lists.eips.values().find(of_ours).cloned()

@@ -381,6 +381,157 @@ async fn rule_11_2_a_region_that_does_not_answer_delays_no_other() {
     settled(&world).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn rule_5_3_an_id_is_recorded_also_when_the_object_is_deleted_before_the_create_is_answered()
+{
+    let mut config = Config {
+        topology: Topology::uniform(1, 1, 1),
+        cloud_delay: Duration::from_secs(2),
+        ..Config::default()
+    };
+    // No list helps to find what was made.
+    config.latency.list_lag = Duration::from_secs(30);
+    let world = World::start(config, 1).unwrap();
+    world.apply(guide::daemon_set()).unwrap();
+    world.apply(guide::service(json!({}), &[(80, 80)])).unwrap();
+    let creates = |verb: &str| calls(&world, 0, |c| c.verb == verb);
+    while creates("CreateLoadBalancer") == 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    world.delete("v1", "Service", "default", "cube-svc");
+    let version = "network.openyurt.io/v1alpha1";
+    world.delete(version, "PoolService", "default", "cube-svc-np-0");
+    settled(&world).await;
+    assert_eq!(made(&world), Vec::<String>::new());
+    assert_eq!(creates("CreateLoadBalancer"), 1, "its id was thrown away");
+    assert!(creates("CreateEipInstance") <= 1, "its id was thrown away");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_5_4_what_only_a_list_of_the_past_shows_is_not_taken_over() {
+    let mut config = Config {
+        topology: Topology::uniform(1, 1, 1),
+        ..Config::default()
+    };
+    config.latency.list_lag = Duration::from_secs(30);
+    let world = World::start(config, 1).unwrap();
+    let params = [
+        ("EnsRegionId", "cn-region-0"),
+        ("NetworkId", "n-0"),
+        ("VSwitchId", "vsw-0"),
+        ("LoadBalancerName", "k8s/cube-svc/default/np-0/sandbox"),
+        ("LoadBalancerSpec", "elb.s2.small"),
+        ("PayType", "PostPaid"),
+    ];
+    let created = world.call_cloud("CreateLoadBalancer", &params).unwrap();
+    let id = created["LoadBalancerId"].as_str().unwrap();
+    world.apply(guide::daemon_set()).unwrap();
+    let service = |paused: &str| {
+        let annotations = json!({ "ecm.alibabacloud.com/paused": paused });
+        world
+            .apply(guide::service(annotations, &[(80, 80)]))
+            .unwrap();
+    };
+    service("true");
+    sleep(Duration::from_secs(40)).await;
+    world
+        .apply(json!({
+            "apiVersion": "network.openyurt.io/v1alpha1", "kind": "PoolService",
+            "metadata": { "namespace": "default", "name": "cube-svc-np-0",
+                "annotations": { "ecm.alibabacloud.com/adopt": "true" } },
+        }))
+        .unwrap();
+    for (action, params) in [
+        (
+            "SetLoadBalancerStatus",
+            &[("LoadBalancerId", id), ("LoadBalancerStatus", "InActive")][..],
+        ),
+        ("ReleaseInstance", &[("InstanceId", id)]),
+    ] {
+        world.call_cloud(action, params).unwrap();
+        sleep(Duration::from_secs(10)).await;
+    }
+    service("false");
+    settled(&world).await;
+    let is_about_it = |c: &Call| c.side == Side::Cluster && c.is_write && c.detail.contains(id);
+    assert_eq!(calls(&world, 0, is_about_it), 0, "it is gone");
+    assert_eq!(made(&world).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_5_6_what_was_renamed_since_the_last_list_is_not_released() {
+    let world = serving(1).await;
+    sleep(Duration::from_secs(60)).await;
+    let id = made(&world).remove(0);
+    let mine = [
+        ("LoadBalancerId", id.as_str()),
+        ("LoadBalancerName", "mine"),
+    ];
+    world
+        .call_cloud("ModifyLoadBalancerAttribute", &mine)
+        .unwrap();
+    let version = "network.openyurt.io/v1alpha1";
+    world.delete(version, "PoolService", "default", "cube-svc-np-0");
+    sleep(Duration::from_secs(60)).await;
+    let view = world.view();
+    let mut all = view.cloud.load_balancers.iter();
+    assert!(all.any(|lb| lb.id == id), "it was a person's by then");
+    assert_eq!(reasons(&world, "InSync"), ["ReleaseRefused"]);
+}
+
+/// A world with one Service, where lists show for a minute what was before.
+fn slow_lists() -> World {
+    let mut config = Config {
+        topology: Topology::uniform(1, 1, 1),
+        ..Config::default()
+    };
+    config.latency.list_lag = Duration::from_secs(60);
+    let world = World::start(config, 1).unwrap();
+    world.apply(guide::daemon_set()).unwrap();
+    world.apply(guide::service(json!({}), &[(80, 80)])).unwrap();
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_8_5_what_is_listed_still_is_not_gone_although_the_read_says_so() {
+    let world = slow_lists();
+    sleep(Duration::from_secs(180)).await;
+    settled(&world).await;
+    let from = entries(&world);
+    world.delete("v1", "Service", "default", "cube-svc");
+    settled(&world).await;
+    let transcript = world.transcript();
+    let at = |wanted: &dyn Fn(&Call) -> bool| {
+        let later = transcript.entries[from..].iter();
+        let mut found = later.filter(|entry| call(entry).is_some_and(wanted));
+        found.next_back().map(|entry| entry.at).unwrap()
+    };
+    let released = at(&|c| c.verb == "ReleaseInstance" && c.answer == "200");
+    let let_go = at(&|c| c.verb == "PATCH" && c.detail.contains(r#""finalizers":[]"#));
+    let listed_until = released + Duration::from_secs(60);
+    assert!(
+        let_go >= listed_until,
+        "let go at {let_go:?}, listed until {listed_until:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_8_5_what_was_just_made_and_is_not_shown_yet_is_neither_made_again_nor_forgotten() {
+    let world = slow_lists();
+    sleep(Duration::from_secs(55)).await;
+    assert_eq!(world.transcript().violations(), Vec::<String>::new());
+    settled(&world).await;
+    let eips = calls(&world, 0, |c| c.verb == "CreateEipInstance");
+    assert_eq!(eips, 1, "no list showed the first one yet");
+
+    let world = slow_lists();
+    sleep(Duration::from_secs(25)).await;
+    world.delete("v1", "Service", "default", "cube-svc");
+    settled(&world).await;
+    let released = calls(&world, 0, |c| c.verb == "DeleteEip");
+    assert_eq!(released, 1, "it was let go of and costs money for ever");
+}
+
 /// Services on a person's load balancer in the pool `np-0`, one port each. Gives them as a person applies them with
 /// this scheduler.
 fn sharing(scheduler: &str) -> Vec<Value> {

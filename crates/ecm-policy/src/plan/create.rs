@@ -88,12 +88,13 @@ pub(super) fn resolve_load_balancer<'a>(
     cx: &Context<'_>,
     parameters: Option<BTreeMap<String, String>>,
     adopt: bool,
+    network: &str,
     events: &mut Vec<Event>,
 ) -> Standing<'a, LoadBalancer> {
     let finding = observed.by_name.as_ref().map(|list| {
         let found = list.load_balancers.as_slice();
         (
-            ownership::find_load_balancer(found, record.intent.as_ref(), adopt),
+            ownership::find_load_balancer(found, record.intent.as_ref(), adopt, network),
             list.begun_at,
         )
     });
@@ -150,8 +151,15 @@ pub(super) fn resolve_both<'a>(
     cx: &Context<'_>,
     events: &mut Vec<Event>,
 ) -> (Standing<'a, LoadBalancer>, Option<Standing<'a, Eip>>) {
-    let load_balancer =
-        resolve_load_balancer(&mut ledger.load_balancer, observed, cx, None, false, events);
+    let load_balancer = resolve_load_balancer(
+        &mut ledger.load_balancer,
+        observed,
+        cx,
+        None,
+        false,
+        &ledger.placement.network,
+        events,
+    );
     let eip = ledger
         .eip
         .as_mut()

@@ -69,10 +69,15 @@ impl<'a, T> Resolve<'a, '_, T> {
         match self.presence {
             Presence::Present(thing) => {
                 record.gone_since = None;
+                record.unseen_since = None;
                 Standing::Here(thing)
             }
             Presence::Unread => Standing::Need(self.need),
             Presence::Gone { confirmed: false } => Standing::Wait(Wait::Pending),
+            // It was just made: nobody says that it is shown by now.
+            Presence::Gone { confirmed: true } if record.may_be_unseen(self.now) => {
+                Standing::Wait(Wait::Pending)
+            }
             Presence::Gone { confirmed: true } if self.mass_loss && !record.releasing => {
                 Standing::Wait(Wait::Seconds(LOST_AFTER))
             }
@@ -88,6 +93,7 @@ impl<'a, T> Resolve<'a, '_, T> {
                 Some(_) => {
                     let id = record.id.take().unwrap_or_default();
                     record.gone_since = None;
+                    record.unseen_since = None;
                     record.owner = Owner::Created;
                     events.push(Event {
                         warning: true,

@@ -134,6 +134,7 @@ fn manage(
         cx,
         Some(parameters.clone()),
         stack.adopt,
+        &ledger.placement.network,
         &mut events,
     );
     plan.report.events.extend(events);
@@ -141,8 +142,8 @@ fn manage(
 
     // A name that is somebody else's stops both creates: half a stack costs money and serves nobody.
     let blocked = [
-        block(&load_balancer, "load balancer"),
-        eip.as_ref().and_then(|e| block(e, "EIP")),
+        block(&load_balancer, "load balancer", stack.adopt),
+        eip.as_ref().and_then(|e| block(e, "EIP", stack.adopt)),
     ];
     let is_blocked = blocked.iter().any(Option::is_some);
     let is_other_cluster = matches!(eip, Some(Standing::ClusterIdInUse { .. }));
@@ -303,18 +304,28 @@ fn refuse_faults(stack: &Stack, plan: &mut Plan) {
     }
 }
 
-fn block<T>(standing: &Standing<'_, T>, what: &str) -> Option<Refusal> {
+fn block<T>(standing: &Standing<'_, T>, what: &str, adopt: bool) -> Option<Refusal> {
     match standing {
-        Standing::Conflict(ids) => Some(Refusal::new(
-            ConditionType::LoadBalancerReady,
-            Reason::NameConflict,
-            format!(
-                "{what} {} bears our name and is in no ledger: release or rename it, or set {} \
-                 to \"true\" on the PoolService to take it over",
-                ids.join(", "),
-                keys::ADOPT
-            ),
-        )),
+        Standing::Conflict(ids) => {
+            let ids = ids.join(", ");
+            let advice = if adopt {
+                format!(
+                    "{} takes over the only one of its name, a load balancer in the network of the \
+                     pool: release or rename what is not to be taken over",
+                    keys::ADOPT
+                )
+            } else {
+                format!(
+                    "release or rename it, or set {} to \"true\" on the PoolService to take it over",
+                    keys::ADOPT
+                )
+            };
+            Some(Refusal::new(
+                ConditionType::LoadBalancerReady,
+                Reason::NameConflict,
+                format!("{what} {ids} bears our name and is in no ledger: {advice}"),
+            ))
+        }
         Standing::ClusterIdInUse { id, cluster_uid } => Some(Refusal::new(
             ConditionType::LoadBalancerReady,
             Reason::ClusterIdInUse,

@@ -124,6 +124,30 @@ fn rule_5_5_a_lost_answer_is_found_by_name_or_by_repeating() {
 }
 
 #[test]
+fn rule_5_5_a_repeat_sends_what_was_recorded_whatever_was_edited_since() {
+    let mut s = snapshot(1);
+    let mut world = World::new();
+    (world.lose_answers, world.list_lag) = (true, 600);
+    world.tick(&s);
+    let intents = |world: &World| {
+        let ledger = world.ledger.clone().unwrap();
+        let eip = ledger.eip.unwrap();
+        [ledger.load_balancer, eip].map(|record| record.intent.unwrap())
+    };
+    let sent = intents(&world);
+    annotate(&mut s, &format!("{P}spec"), "elb.s3.medium");
+    annotate(&mut s, &format!("{P}eip-bandwidth"), "99");
+    world.tick(&s);
+    for (first, again) in sent.into_iter().zip(intents(&world)) {
+        assert!(again.repeated);
+        assert_eq!(
+            (again.token, again.parameters, again.first_sent),
+            (first.token, first.parameters, first.first_sent)
+        );
+    }
+}
+
+#[test]
 fn rule_5_5_a_create_that_never_happened_moves_on_after_15_minutes() {
     let s = snapshot(1);
     let mut world = World::new();

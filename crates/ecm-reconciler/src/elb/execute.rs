@@ -45,10 +45,8 @@ impl Elb {
                 if let Some(current) = ledger.as_ref()
                     && let Some(next) = after(current, &result)
                 {
-                    let written = self
-                        .ledgers
-                        .write(key, ps, Some(current.sequence), &next)
-                        .await?;
+                    let record = self.ledgers.record(key, &ps.uid, current.sequence, &next);
+                    let written = record.await?;
                     self.memories.wrote_ledger(key, &ps.uid, written.clone());
                     *ledger = Some(written);
                 }
@@ -169,4 +167,39 @@ fn is_definite(record: &Record, error: &ens_openapi::Error) -> bool {
             error.class(),
             ErrorClass::Invalid | ErrorClass::Denied | ErrorClass::Quota
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ecm_policy::ledger::Intent;
+
+    use super::*;
+
+    #[test]
+    fn rule_5_5_only_a_refusal_of_the_only_send_says_that_nothing_was_made() {
+        let record = |repeated| Record {
+            intent: Some(Intent {
+                token: "t".into(),
+                parameters: BTreeMap::new(),
+                first_sent: 0,
+                repeated,
+            }),
+            ..Record::planned([])
+        };
+        let refusal = |code| ens_openapi::Error::answer("CreateLoadBalancer", code, "no");
+        for code in ["InvalidParameter", "Forbidden.RAM", "QuotaExceeded"] {
+            assert!(is_definite(&record(false), &refusal(code)), "{code}");
+            assert!(!is_definite(&record(true), &refusal(code)), "{code}");
+        }
+        assert!(!is_definite(
+            &record(false),
+            &refusal("ens.interface.error")
+        ));
+        assert!(!is_definite(
+            &Record::planned([]),
+            &refusal("Forbidden.RAM")
+        ));
+    }
 }
