@@ -196,7 +196,6 @@ async fn rule_11_2_every_call_of_a_deletion_is_as_urgent_as_can_be() {
     let released = [
         ("DeleteEip", Critical),
         ("ReleaseInstance", Critical),
-        ("SetLoadBalancerStatus", Critical),
         ("UnAssociateEnsEipAddress", Critical),
     ];
     assert_urgency(&world, from, &released, &[Critical]);

@@ -83,7 +83,15 @@ fn selects(service: &Value, pool: &Value) -> bool {
 }
 
 fn of(view: &View, service: &Value, pool: &Value) -> Wanted {
-    let setting = |key: &str| annotation(service, &format!("{}{key}", keys::ANNOTATION_PREFIX));
+    let ps = format!("{}-{}", name(service), name(pool));
+    let is_it = |object: &&Value| name(object) == ps && namespace(object) == namespace(service);
+    let ps = view.pool_services.iter().find(is_it);
+    // What stands on the PoolService goes before what stands on the Service.
+    let setting = |key: &str| {
+        let key = format!("{}{key}", keys::ANNOTATION_PREFIX);
+        let own = ps.and_then(|ps| annotation(ps, &key));
+        own.or_else(|| annotation(service, &key))
+    };
     let (servers, are_servers_known) = servers(view, service, name(pool));
     Wanted {
         namespace: namespace(service).to_owned(),
