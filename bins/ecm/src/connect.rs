@@ -6,19 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Chain, Context as _, Error, Result, anyhow, bail};
+use async_trait::async_trait;
 use clap::Args;
 use ecm_policy::annotations::nearest;
 use ecm_policy::naming;
 use ecm_policy::snapshot::{Identity, ObjectKey};
 use ecm_reconciler::index::Index;
+use ecm_reconciler::one_account::{AskAccount, OneAccount};
 use ecm_reconciler::{SHARE_OF_RATES, identity};
 use ens_openapi::client::{ClientBuilder, DEFAULT_ENDPOINT, Deadlines};
 use ens_openapi::credentials::{
-    CredentialChain, CredentialsError, CredentialsIo, ProvideCredentials as _,
+    CredentialChain, CredentialsError, CredentialsIo, ProvideCredentials,
 };
 use ens_openapi::rate_limit::RateLimiter;
 use ens_openapi::transport::Proxy;
-use ens_openapi::{Client, HyperTransport, sts};
+use ens_openapi::{Client, Credentials, HyperTransport, StaticCredentials, sts};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use poolservice_api::keys;
 
@@ -177,8 +179,38 @@ impl CloudArgs {
 pub(crate) struct Cloud {
     endpoint: String,
     sts_endpoint: Option<String>,
-    credentials: Arc<CredentialChain>,
+    credentials: Arc<dyn ProvideCredentials>,
     proxy: Option<Proxy>,
+}
+
+/// Where to ask whose credentials are.
+#[derive(Debug)]
+struct Sts {
+    endpoint: String,
+    proxy: Option<Proxy>,
+}
+
+impl Sts {
+    fn client(&self, credentials: impl ProvideCredentials + 'static) -> Result<Client> {
+        sts::client(credentials)
+            .endpoint(&self.endpoint)
+            .transport(transport(self.proxy.as_ref())?)
+            .user_agent_suffix(PROGRAM)
+            .deadlines(STS_DEADLINES)
+            .build()
+            .context("setting up the client of STS")
+    }
+}
+
+#[async_trait]
+impl AskAccount for Sts {
+    async fn account_of(
+        &self,
+        credentials: Arc<Credentials>,
+    ) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+        let client = self.client(StaticCredentials::from(credentials))?;
+        Ok(identity::cloud_account(&client).await?)
+    }
 }
 
 impl Cloud {
@@ -206,23 +238,34 @@ impl Cloud {
             .deadlines(deadlines))
     }
 
+    /// From here on only credentials of this account are used, whatever their source gives (behaviour 5.7).
+    pub(crate) fn keep_to(self, account: &str) -> Self {
+        let Some(sts) = self.sts() else { return self };
+        let credentials = OneAccount::new(self.credentials, account, sts);
+        Self {
+            credentials: Arc::new(credentials),
+            ..self
+        }
+    }
+
+    fn sts(&self) -> Option<Sts> {
+        Some(Sts {
+            endpoint: self.sts_endpoint.clone()?,
+            proxy: self.proxy.clone(),
+        })
+    }
+
     /// Whose the credentials are (behaviour 5.7). Where that cannot be asked, that is said, and one check less is made.
     pub(crate) async fn account(&self) -> Option<String> {
-        let Some(endpoint) = &self.sts_endpoint else {
+        let Some(sts) = self.sts() else {
             tracing::info!(
                 "whose the credentials are is not checked: the cloud is not the public one; --sts-endpoint says where to ask"
             );
             return None;
         };
         let asked = async {
-            let sts = sts::client(self.credentials.clone())
-                .endpoint(endpoint)
-                .transport(transport(self.proxy.as_ref())?)
-                .user_agent_suffix(PROGRAM)
-                .deadlines(STS_DEADLINES)
-                .build()
-                .context("setting up the client of STS")?;
-            identity::cloud_account(&sts).await.map_err(Error::from)
+            let client = sts.client(Arc::clone(&self.credentials))?;
+            identity::cloud_account(&client).await.map_err(Error::from)
         };
         match asked.await {
             Ok(account) => {
@@ -231,7 +274,7 @@ impl Cloud {
             }
             Err(error) => {
                 tracing::warn!(
-                    endpoint,
+                    endpoint = sts.endpoint,
                     error = format!("{error:#}"),
                     "whose the credentials are could not be asked: that they are of the right account is not checked"
                 );

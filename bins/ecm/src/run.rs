@@ -114,6 +114,10 @@ async fn start(args: &Args) -> Result<Start> {
     let mut who = args.cluster.identity(&cluster).await?;
     tracing::info!(cluster_id = who.cluster_id, "cluster");
     who.cloud_account = cloud.account().await;
+    let cloud = match &who.cloud_account {
+        Some(account) => cloud.keep_to(account),
+        None => cloud,
+    };
     tracing::info!(endpoint = cloud.endpoint(), "cloud");
     Ok(Start {
         stop,

@@ -33,6 +33,7 @@ pub mod losses;
 pub mod metrics;
 pub mod objects;
 mod observe;
+pub mod one_account;
 pub mod permissions;
 pub mod preview;
 pub mod queue;

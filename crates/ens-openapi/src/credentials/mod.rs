@@ -100,6 +100,13 @@ impl StaticCredentials {
     }
 }
 
+/// The same ones that another source gave, not a copy of their secret.
+impl From<Arc<Credentials>> for StaticCredentials {
+    fn from(credentials: Arc<Credentials>) -> Self {
+        Self(credentials)
+    }
+}
+
 impl From<Credentials> for StaticCredentials {
     fn from(credentials: Credentials) -> Self {
         Self::new(credentials)
