@@ -27,8 +27,9 @@ use crate::context::Context;
 /// back together. Nothing is fetched while nobody asks.
 ///
 /// A fetch that fails, or takes longer than 30 s, leaves what is held as it is. The next one starts after a pause
-/// of 1 s that doubles up to 1 min, each between a half and the whole of that by chance; within the pause, a caller for
-/// whom there is nothing valid gets the last failure at once.
+/// of 1 s that doubles, each between a half and the whole of that by chance. While something valid is held it doubles up to
+/// 1 min. Where nothing is, it ends at 5 s: a source that recovers is soon noticed, and within the pause callers get the
+/// last failure at once.
 ///
 /// # Where the fetch runs
 ///
@@ -47,8 +48,10 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const LOST: Duration = Duration::from_secs(31);
 /// The pause after a first failure.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-/// The pause that repeated failures lead to.
+/// The pause that repeated failures lead to, while callers are served with what is held.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The same where nothing valid is held, and every call fails until the source is asked again.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(5);
 /// The name of a source that cannot say its own in an error.
 const SOURCE: &str = "the source of temporary credentials";
 
@@ -94,8 +97,11 @@ struct Running {
 struct Failure {
     error: Arc<CredentialsError>,
     in_a_row: u32,
-    /// By the monotonic clock: a pause must not grow when somebody sets the time of day.
+    /// When the source may be asked again while something valid is held. By the monotonic clock: a pause must not grow
+    /// when somebody sets the time of day.
     pause_until: Instant,
+    /// The same where nothing valid is held.
+    outage_until: Instant,
 }
 
 /// What a caller does next.
@@ -176,7 +182,12 @@ impl<F: FetchCredentials + 'static> Shared<F> {
         });
         let coming = running.map(|fetch| fetch.coming.clone());
         let failure = state.failure.as_ref();
-        let pausing = failure.filter(|failure| instant < failure.pause_until);
+        let pausing = failure.filter(|failure| {
+            let until = valid
+                .as_ref()
+                .map_or(failure.outage_until, |_| failure.pause_until);
+            instant < until
+        });
         let pausing = pausing.map(|failure| Arc::clone(&failure.error));
         match (valid, coming, pausing) {
             (Some(valid), None, None) if is_due => {
@@ -251,11 +262,12 @@ impl<F: FetchCredentials + 'static> Shared<F> {
                 let error = Arc::new(error);
                 if is_current {
                     let before = state.failure.as_ref().map_or(0, |failure| failure.in_a_row);
-                    let pause = self.pause(before);
+                    let pause = self.pause(before, LONGEST_PAUSE);
                     state.failure = Some(Failure {
                         error: Arc::clone(&error),
                         in_a_row: before.saturating_add(1),
                         pause_until: instant + pause,
+                        outage_until: instant + self.pause(before, LONGEST_OUTAGE),
                     });
                     if let Some(held) = state.held.as_ref().filter(|held| now < held.expires_at) {
                         tracing::warn!(%error, expires_at = %held.expires_at, ?pause, "credentials could not be refreshed");
@@ -275,16 +287,17 @@ impl<F: FetchCredentials + 'static> Shared<F> {
     }
 
     /// The pause after a failure that `before` others came before.
-    fn pause(&self, before: u32) -> Duration {
+    fn pause(&self, before: u32, longest: Duration) -> Duration {
         let whole = SHORTEST_PAUSE
             .saturating_mul(2_u32.saturating_pow(before))
-            .min(LONGEST_PAUSE);
+            .min(longest);
         whole / 2 + self.context.jitter(whole / 2)
     }
 }
 
 /// Temporary credentials.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Temporary {
     /// The pair with its token.
     pub credentials: Credentials,

@@ -172,26 +172,77 @@ async fn when_refreshing_fails_the_old_ones_serve_until_they_expire() {
     assert_eq!(given, source.fetched().to_string());
 }
 
+/// The next nine pauses in seconds, from a failure to the next fetch, while somebody asks four times a second.
+async fn pauses(source: &Source, provider: &RefreshingCredentials<Source>) -> Vec<u64> {
+    let mut started = Vec::new();
+    while started.len() < 10 {
+        let before = source.fetched();
+        // Within a pause nobody waits, and during a fetch this one does not.
+        drop(tokio::time::timeout(Duration::ZERO, provider.credentials()).await);
+        tokio::task::yield_now().await;
+        if source.fetched() > before {
+            started.push(Instant::now());
+        }
+        tokio::time::sleep(SECOND / 4).await;
+    }
+    let gaps = started.windows(2).map(|pair| pair[1] - pair[0]);
+    gaps.map(|gap| gap.as_secs() - 1).collect()
+}
+
 #[tokio::test(start_paused = true)]
-async fn the_pause_between_failures_doubles_up_to_a_minute() {
+async fn the_pause_between_failures_doubles_up_to_a_minute_while_the_old_ones_serve() {
+    let source = Source::new();
+    source.random.store(u64::MAX, Ordering::Relaxed);
+    let provider = source.provider();
+    id(&provider).await;
+    source.is_now(Mood::Fails);
+    pass(30).await;
+    assert_eq!(
+        pauses(&source, &provider).await,
+        [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    );
+    assert_eq!(timed(&provider).await, ("1".to_owned(), Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_is_valid_a_source_that_recovers_is_noticed_within_seconds() {
     let source = Source::new();
     source.random.store(u64::MAX, Ordering::Relaxed);
     let provider = source.provider();
     source.is_now(Mood::Fails);
-    let mut pauses = Vec::new();
-    for _ in 0..9 {
-        provider.credentials().await.unwrap_err();
-        let (failed, fetched) = (Instant::now(), source.fetched());
-        // Within the pause nobody waits, and nobody asks.
-        while source.fetched() == fetched {
-            tokio::time::sleep(SECOND / 4).await;
-            let asked = tokio::time::timeout(Duration::ZERO, provider.credentials()).await;
-            assert!(!matches!(asked, Ok(Ok(_))));
-            tokio::task::yield_now().await;
-        }
-        pauses.push(failed.elapsed().as_secs());
+    assert_eq!(
+        pauses(&source, &provider).await,
+        [1, 2, 4, 5, 5, 5, 5, 5, 5]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_pause_ends_with_what_was_held() {
+    let source = Source::new();
+    source.random.store(u64::MAX, Ordering::Relaxed);
+    let provider = source.provider();
+    id(&provider).await;
+    source.is_now(Mood::Fails);
+    // Until the pauses are a minute long, and one has just begun when the old pair expires.
+    pass(50).await;
+    pauses(&source, &provider).await;
+    let expires = Duration::from_secs(3601);
+    let until = |instant: Instant| expires.saturating_sub(instant - source.start);
+    while until(Instant::now()) > SECOND * 2 {
+        tokio::time::sleep(SECOND).await;
+        drop(tokio::time::timeout(Duration::ZERO, provider.credentials()).await);
     }
-    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    tokio::time::sleep(SECOND * 4).await;
+    source.is_now(Mood::Gives);
+    let given = tokio::time::timeout(SECOND * 7, async {
+        loop {
+            if let Ok(given) = provider.credentials().await {
+                break given;
+            }
+            tokio::time::sleep(SECOND / 4).await;
+        }
+    });
+    assert_ne!(given.await.unwrap().access_key_id, "1");
 }
 
 #[tokio::test(start_paused = true)]
