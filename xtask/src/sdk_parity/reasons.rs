@@ -4,41 +4,15 @@ use serde_json::Value;
 
 use super::compare::{Difference, Mode, Recording, decoded};
 
-/// Parameters that typed requests do not offer; `Client::call` sends them. Filters that nobody here needs, choices
-/// that the typed request makes impossible on purpose, and settings of products that are not load balancers.
-const NOT_TYPED: [(&str, &[&str]); 5] = [
-    ("CreateEipInstance", &["InstanceId", "IpAddress"]),
-    (
-        "CreateLoadBalancerHTTPSListener",
-        // A cookie either has a name or a time to live; only HTTP listeners forward.
-        &["CookieTimeout", "ForwardPort", "ListenerForward"],
-    ),
-    (
-        "DescribeEnsEipAddresses",
-        &["IcmpReplyEnabled", "LockReason", "Standby"],
-    ),
-    (
-        "DescribeInstances",
-        &[
-            "EipAddresses",
-            "EnsRegionIds",
-            "EnsServiceId",
-            "ImageId",
-            "InstanceId",
-            "InstanceResourceType",
-            "InstanceType",
-            "IntranetIp",
-            "OrderByParams",
-            "SearchKey",
-            "SecurityGroupId",
-            "ServiceStatus",
-            "Tags",
-            "VpdId",
-            "VpdVSwitchId",
-        ],
-    ),
-    ("DescribeVSwitches", &["EnableIpv6"]),
-];
+/// Parameters that a typed request cannot send together with others, because they contradict each other; by themselves it
+/// sends the first, and `Client::call` all.
+///
+/// A sticky session has a cookie of the backend or one that lives for a time, so this is the one that was not chosen. And
+/// what is forwarded to HTTPS is HTTP: on an HTTPS listener that setting has no meaning.
+const NOT_TYPED: [(&str, &[&str]); 1] = [(
+    "CreateLoadBalancerHTTPSListener",
+    &["CookieTimeout", "ForwardPort", "ListenerForward"],
+)];
 
 /// Why this difference is right; `None` when nobody knows.
 pub(super) fn reason(recording: &Recording, difference: &Difference) -> Option<&'static str> {
@@ -92,7 +66,7 @@ fn extra_reason(difference: &Difference, name: &str, sdk: &str) -> Option<&'stat
             .iter()
             .any(|(action, names)| *action == difference.action && names.contains(&base(name)))
             .then_some(
-                "typed requests leave out what load balancing does not need; Client::call sends it",
+                "contradicts another parameter, so that typed requests do not send both; Client::call does",
             ),
         _ => None,
     }

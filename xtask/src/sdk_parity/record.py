@@ -28,7 +28,10 @@ SPECIAL = {
     "forward_port": "80",
     "vport": "80",
     "instance_ids": '["i-1","i-é 2"]',
+    "ens_region_ids": '["cn-x","cn-y"]',
     "allocation_id": "eip-1,eip-2",
+    "eip_address": "198.51.100.1,198.51.100.2",
+    "standby": "true",
     # Values that typed requests choose among.
     "health_check_type": "http",
     "listener_forward": "on",

@@ -36,17 +36,18 @@ use serde_json::Value;
 
 type Failure = Box<dyn StdError>;
 
-/// Numbers here that the official models call text.
-const NUMBERS: [(&str, &str); 2] = [
+/// Numbers and flags here that the official models call text.
+const NOT_TEXT: [(&str, &str); 3] = [
+    ("DescribeEnsEipAddresses", "Standby"),
     ("DescribeInstances", "PageSize"),
     ("DescribeServerLoadBalancerListenMonitor", "VPort"),
 ];
 
 /// What the typed request of `action` sends when it is filled with `parameters`.
 pub(crate) fn params(action: &str, mut parameters: Value) -> Result<Params, Failure> {
-    for (_, name) in NUMBERS.iter().filter(|(of, _)| *of == action) {
+    for (_, name) in NOT_TEXT.iter().filter(|(of, _)| *of == action) {
         if let Some(Value::String(text)) = parameters.get(name) {
-            parameters[name] = text.parse::<u32>()?.into();
+            parameters[name] = text.parse()?;
         }
     }
     macro_rules! read_as {

@@ -41,6 +41,14 @@ text_enum! {
 }
 
 text_enum! {
+    /// Why an EIP is locked.
+    LockReason {
+        /// A payment is overdue. The only documented value.
+        Financial = "financial",
+    }
+}
+
+text_enum! {
     /// What an EIP is bound to.
     EipTarget {
         /// An instance. This is what the API takes when nothing is said.
@@ -87,6 +95,12 @@ pub struct CreateEipInstance {
     /// Tags, at most 20.
     #[serde(default, rename = "Tag", skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
+    /// The address that is wanted. What happens when it is not free is not documented.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_address: Option<String>,
+    /// In the models, described as the id of an EIP and nothing more. What it does is not documented: leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_id: Option<String>,
     /// Makes a repeat harmless, as in
     /// [`CreateLoadBalancer`](super::load_balancer::CreateLoadBalancer::client_token).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,6 +119,8 @@ impl CreateEipInstance {
             name: None,
             description: None,
             tags: Vec::new(),
+            ip_address: None,
+            instance_id: None,
             client_token: None,
         }
     }
@@ -150,9 +166,14 @@ pub struct DescribeEnsEipAddresses {
     /// A name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eip_name: Option<String>,
-    /// A public address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub eip_address: Option<String>,
+    /// Up to 50 public addresses.
+    #[serde(
+        rename = "EipAddress",
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "wire::as_comma_text",
+        deserialize_with = "wire::from_comma_text"
+    )]
+    pub eip_addresses: Vec<String>,
     /// A state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<EipStatus>,
@@ -162,6 +183,15 @@ pub struct DescribeEnsEipAddresses {
     /// Kind of what it is bound to: EnsInstance or SlbInstance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub associated_instance_type: Option<EipTarget>,
+    /// Only those that are (true) or are not (false) the standby of another EIP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standby: Option<bool>,
+    /// Only those that answer pings (true) or do not (false).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp_reply_enabled: Option<bool>,
+    /// Only those that are locked for this reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock_reason: Option<LockReason>,
     /// The page, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_number: Option<u32>,
@@ -216,12 +246,33 @@ pub struct Eip {
     /// Whether it is the standby of another EIP.
     #[serde(default, deserialize_with = "wire::scalar")]
     pub standby: Option<bool>,
+    /// Whether it answers pings.
+    #[serde(default, deserialize_with = "wire::scalar")]
+    pub icmp_reply_enabled: Option<bool>,
+    /// Why it is locked; empty when it is not.
+    #[serde(default, deserialize_with = "wire::list")]
+    pub operation_locks: Vec<EipLock>,
+    /// The bandwidth package that it is in.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub bandwidth_package_id: Option<String>,
+    /// Mbit/s of that package.
+    #[serde(default, deserialize_with = "wire::scalar")]
+    pub bandwidth_package_bandwidth: Option<u32>,
     /// When it was made. The documented example has digits of an epoch, other answers ISO 8601.
     #[serde(default, deserialize_with = "wire::text")]
     pub allocation_time: Option<String>,
     /// Its tags.
     #[serde(default, deserialize_with = "wire::list")]
     pub tags: Vec<Tag>,
+}
+
+/// A lock of an EIP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EipLock {
+    /// Why.
+    #[serde(default)]
+    pub lock_reason: LockReason,
 }
 
 request!(

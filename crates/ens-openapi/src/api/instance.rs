@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::request::request;
-use super::types::{Page, page};
+use super::types::{Page, Tag, page};
 use super::wire::{self, text_enum};
 
 text_enum! {
@@ -15,6 +15,20 @@ text_enum! {
         Expired = "Expired",
         /// It is stopped.
         Stopped = "Stopped",
+    }
+}
+
+text_enum! {
+    /// Kind of an instance, by how it is sold.
+    InstanceResourceType {
+        /// An instance by itself.
+        EnsInstance = "EnsInstance",
+        /// One of an edge service.
+        EnsService = "EnsService",
+        /// A machine that images are built on.
+        BuildMachine = "BuildMachine",
+        /// An instance that is paid for as it is used.
+        EnsPostPaidInstance = "EnsPostPaidInstance",
     }
 }
 
@@ -30,7 +44,17 @@ pub struct DescribeInstances {
     /// One edge site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ens_region_id: Option<String>,
-    /// Up to 100 ids.
+    /// Several edge sites, at most 100.
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "wire::as_json_text",
+        deserialize_with = "wire::from_json_text"
+    )]
+    pub ens_region_ids: Vec<String>,
+    /// One id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_id: Option<String>,
+    /// Up to 100 ids. None is no filter: unlike an empty list of the API itself, which matches nothing.
     #[serde(
         skip_serializing_if = "Vec::is_empty",
         serialize_with = "wire::as_json_text",
@@ -49,6 +73,58 @@ pub struct DescribeInstances {
     /// A running state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<InstanceStatus>,
+    /// States by what the instance is used for; the values are not documented.
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "wire::as_json_text",
+        deserialize_with = "wire::from_json_text"
+    )]
+    pub service_status: Vec<String>,
+    /// Kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_resource_type: Option<InstanceResourceType>,
+    /// The name of a size, as `SpecName` of an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// An image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<String>,
+    /// A security group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_group_id: Option<String>,
+    /// An edge service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ens_service_id: Option<String>,
+    /// A private address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intranet_ip: Option<String>,
+    /// Public addresses.
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "wire::as_json_text",
+        deserialize_with = "wire::from_json_text"
+    )]
+    pub eip_addresses: Vec<String>,
+    /// A VPD, a network across edge sites.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpd_id: Option<String>,
+    /// A vSwitch of a VPD.
+    #[serde(rename = "VpdVSwitchId", skip_serializing_if = "Option::is_none")]
+    pub vpd_vswitch_id: Option<String>,
+    /// Tags, all of which an instance has to bear.
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "wire::as_json_text",
+        deserialize_with = "wire::from_json_text"
+    )]
+    pub tags: Vec<Tag>,
+    /// A part of an address, a name or an id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search_key: Option<String>,
+    /// How rows are sorted: a JSON object as text of `InstanceNameSort`, `ExpireTimeSort`, `CreationTimeSort` and
+    /// `EnsRegionId`, each `asc` or `desc`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_by_params: Option<String>,
     /// The page, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_number: Option<u32>,

@@ -108,6 +108,9 @@ pub struct DescribeVSwitches {
     /// A name.
     #[serde(rename = "VSwitchName", skip_serializing_if = "Option::is_none")]
     pub vswitch_name: Option<String>,
+    /// Only those with IPv6 (true) or without (false).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_ipv6: Option<bool>,
     /// The page, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_number: Option<u32>,
@@ -135,6 +138,9 @@ pub struct VSwitch {
     /// The address range.
     #[serde(default, deserialize_with = "wire::text")]
     pub cidr_block: Option<String>,
+    /// The address range for IPv6.
+    #[serde(default, deserialize_with = "wire::text")]
+    pub ipv6_cidr_block: Option<String>,
     /// How many addresses are left.
     #[serde(default, deserialize_with = "wire::scalar")]
     pub free_ip_count: Option<i64>,

@@ -67,6 +67,22 @@ fn checked<R: Request>(request: &R) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The same for a request that offers all that the action takes.
+fn whole<R: Request>(request: &R) -> Vec<(String, String)> {
+    let sent = checked(request);
+    let metadata = metadata(request.action().name());
+    for name in names(&metadata, "optional") {
+        let name = name.trim_end_matches("[]");
+        assert!(
+            sent.iter()
+                .any(|(sent, _)| sent.split('.').next() == Some(name)),
+            "{} does not offer {name}",
+            request.action()
+        );
+    }
+    sent
+}
+
 fn text(pairs: &[(String, String)]) -> String {
     pairs.iter().fold(String::new(), |text, (name, value)| {
         text + name

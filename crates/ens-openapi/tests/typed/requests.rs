@@ -1,19 +1,21 @@
 //! Requests: what is sent bears published names, and all that is required.
 
-use crate::{checked, text};
+use crate::{checked, text, whole};
 use ens_openapi::api::Request as _;
 use ens_openapi::api::backend::{
     AddBackendServers, BackendServer, BackendType, RemoveBackendServers, SetBackendServers,
 };
 use ens_openapi::api::eip::{
     AssociateEnsEipAddress, CreateEipInstance, DeleteEip, DescribeEnsEipAddresses, EipStatus,
-    EipTarget, Isp, ModifyEnsEipAddressAttribute, UnAssociateEnsEipAddress,
+    EipTarget, Isp, LockReason, ModifyEnsEipAddressAttribute, UnAssociateEnsEipAddress,
 };
 use ens_openapi::api::http_listener::{
     CreateHttpListener, DescribeHttpListener, DescribeHttpsListener, HttpHealthCheck,
     HttpListenerSpec, HttpProtocol, ProbeMethod, SetHttpListener, Stickiness,
 };
-use ens_openapi::api::instance::{DescribeInstances, InstanceStatus, ReleaseInstance};
+use ens_openapi::api::instance::{
+    DescribeInstances, InstanceResourceType, InstanceStatus, ReleaseInstance,
+};
 use ens_openapi::api::listener::{
     CreateListener, DeleteLoadBalancerListener, DescribeListener, DescribeLoadBalancerListeners,
     HttpProbe, ListenerKey, ListenerSpec, Scheduler, SetListener, StartLoadBalancerListener,
@@ -61,7 +63,7 @@ fn load_balancer_requests_use_published_names() {
         page_number: Some(2),
         page_size: Some(100),
     };
-    let sent = text(&checked(&list));
+    let sent = text(&whole(&list));
     assert!(
         sent.contains("EnsRegionIds.1=cn-x\nEnsRegionIds.2=cn-y\n"),
         "{sent}"
@@ -226,10 +228,12 @@ fn eip_requests_use_published_names() {
     create.description = Some("d".to_owned());
     create.tags = vec![Tag::new("a", "1"), Tag::new("b", "2")];
     create.client_token = Some("t".to_owned());
+    create.ip_address = Some("198.51.100.1".to_owned());
+    create.instance_id = Some("eip-0".to_owned());
     assert_eq!(
-        text(&checked(&create)),
+        text(&whole(&create)),
         "Bandwidth=10\nClientToken=t\nDescription=d\nEnsRegionId=cn-x\nInstanceChargeType=PostPaid\n\
-         InternetChargeType=95BandwidthByMonth\nIsp=telecom\nName=n\nTag.1.Key=a\nTag.1.Value=1\nTag.2.Key=b\n\
+         InstanceId=eip-0\nInternetChargeType=95BandwidthByMonth\nIpAddress=198.51.100.1\nIsp=telecom\nName=n\nTag.1.Key=a\nTag.1.Value=1\nTag.2.Key=b\n\
          Tag.2.Value=2\n"
     );
     let list = DescribeEnsEipAddresses {
@@ -237,14 +241,23 @@ fn eip_requests_use_published_names() {
         ens_region_ids: vec!["cn-x".into()],
         allocation_ids: vec!["eip-1".into(), "eip-2".into()],
         eip_name: Some("n".into()),
-        eip_address: Some("198.51.100.1".into()),
+        eip_addresses: vec!["198.51.100.1".into(), "198.51.100.2".into()],
         status: Some(EipStatus::InUse),
         associated_instance_id: Some("lb-1".into()),
         associated_instance_type: Some(EipTarget::SlbInstance),
+        standby: Some(false),
+        icmp_reply_enabled: Some(true),
+        lock_reason: Some(LockReason::Financial),
         page_number: Some(1),
         page_size: Some(100),
     };
-    assert!(text(&checked(&list)).contains("AllocationId=eip-1,eip-2\n"));
+    let sent = text(&whole(&list));
+    assert!(sent.contains("AllocationId=eip-1,eip-2\n"), "{sent}");
+    assert!(
+        sent.contains("EipAddress=198.51.100.1,198.51.100.2\n"),
+        "{sent}"
+    );
+    assert!(sent.contains("Standby=false\n"), "{sent}");
     let mut bind = AssociateEnsEipAddress::new("eip-1", "lb-1", EipTarget::SlbInstance);
     bind.standby = Some(false);
     assert!(text(&checked(&bind)).contains("InstanceType=SlbInstance\n"));
@@ -261,7 +274,7 @@ fn eip_requests_use_published_names() {
 
 #[test]
 fn network_and_instance_requests_use_published_names() {
-    checked(&DescribeNetworks {
+    whole(&DescribeNetworks {
         ens_region_id: Some("cn-x".into()),
         ens_region_ids: vec!["cn-x".into()],
         network_id: Some("n-1".into()),
@@ -270,27 +283,52 @@ fn network_and_instance_requests_use_published_names() {
         page_number: Some(1),
         page_size: Some(50),
     });
-    checked(&DescribeVSwitches {
+    whole(&DescribeVSwitches {
         ens_region_id: Some("cn-x".into()),
         ens_region_ids: vec!["cn-x".into()],
         network_id: Some("n-1".into()),
         vswitch_id: Some("vsw-1".into()),
         vswitch_ids: vec!["vsw-1".into()],
         vswitch_name: Some("v".into()),
+        enable_ipv6: Some(true),
         page_number: Some(1),
         page_size: Some(50),
     });
-    let sent = checked(&DescribeInstances {
+    let sent = whole(&DescribeInstances {
         ens_region_id: Some("cn-x".into()),
+        ens_region_ids: vec!["cn-x".into()],
+        instance_id: Some("i-1".into()),
         instance_ids: vec!["i-1".into(), "i-2".into()],
         instance_name: Some("n".into()),
         network_id: Some("n-1".into()),
         vswitch_id: Some("vsw-1".into()),
         status: Some(InstanceStatus::Running),
+        service_status: vec!["s".into()],
+        instance_resource_type: Some(InstanceResourceType::EnsInstance),
+        instance_type: Some("ens.sn1.small".into()),
+        image_id: Some("m-1".into()),
+        security_group_id: Some("sg-1".into()),
+        ens_service_id: Some("ens-1".into()),
+        intranet_ip: Some("10.0.0.1".into()),
+        eip_addresses: vec!["198.51.100.1".into()],
+        vpd_id: Some("vpd-1".into()),
+        vpd_vswitch_id: Some("vsw-2".into()),
+        tags: vec![Tag::new("a", "1")],
+        search_key: Some("web".into()),
+        order_by_params: Some("{\"CreationTimeSort\":\"desc\"}".into()),
         page_number: Some(1),
         page_size: Some(100),
     });
-    assert!(text(&sent).contains("InstanceIds=[\"i-1\",\"i-2\"]\n"));
+    let sent = text(&sent);
+    for expected in [
+        "InstanceIds=[\"i-1\",\"i-2\"]\n",
+        "EnsRegionIds=[\"cn-x\"]\n",
+        "EipAddresses=[\"198.51.100.1\"]\n",
+        "ServiceStatus=[\"s\"]\n",
+        "Tags=[{\"Key\":\"a\",\"Value\":\"1\"}]\n",
+    ] {
+        assert!(sent.contains(expected), "{sent}");
+    }
     checked(&DescribeEnsRegions {
         ens_region_id: Some("cn-x".into()),
     });
