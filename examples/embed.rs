@@ -30,26 +30,8 @@ use async_trait::async_trait;
 use clap::Parser;
 use ecm_reconciler::leader::Leadership;
 use ecm_reconciler::{Controllers, identity};
-use ens_openapi::api::backend::{
-    AddBackendServers, BackendServer, RemoveBackendServers, SetBackendServers,
-};
-use ens_openapi::api::eip::{
-    AssociateEnsEipAddress, CreateEipInstance, CreatedEip, DescribeEnsEipAddresses, Eip,
-    ModifyEnsEipAddressAttribute,
-};
-use ens_openapi::api::instance::{DescribeInstances, Instance, Released};
-use ens_openapi::api::listener::{
-    DescribeLoadBalancerListeners, ListenerAttribute, ListenerKey, ListenerSpec, ListenerSummary,
-    TransportProtocol,
-};
-use ens_openapi::api::load_balancer::{
-    CreateLoadBalancer, CreatedLoadBalancer, DescribeLoadBalancers, LoadBalancer, LoadBalancerSpec,
-    LoadBalancerStatus, LoadBalancerSummary,
-};
-use ens_openapi::api::network::{DescribeNetworks, DescribeVSwitches, Network, VSwitch};
-use ens_openapi::api::region::EnsRegion;
-use ens_openapi::api::{Acknowledged, Page};
-use ens_openapi::{Client, EnsApi, EnvironmentCredentials, Error};
+use ens_openapi::{Action, Client, EnsApi, EnvironmentCredentials, Error, Params};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 /// Serves PoolServices of one class.
@@ -112,8 +94,8 @@ async fn main() -> Result<()> {
         .await?;
     leads.store(false, Ordering::SeqCst);
 
-    for (method, calls) in ens.counts() {
-        println!("{calls:>6} {method}");
+    for (action, calls) in ens.counts() {
+        println!("{calls:>6} {action}");
     }
     Ok(())
 }
@@ -122,7 +104,7 @@ async fn main() -> Result<()> {
 #[derive(Debug)]
 struct Counting<A> {
     inner: A,
-    calls: Mutex<BTreeMap<&'static str, u64>>,
+    calls: Mutex<BTreeMap<String, u64>>,
 }
 
 impl<A> Counting<A> {
@@ -133,60 +115,25 @@ impl<A> Counting<A> {
         }
     }
 
-    /// Calls so far, by method.
-    fn counts(&self) -> BTreeMap<&'static str, u64> {
+    /// Calls so far, by action.
+    fn counts(&self) -> BTreeMap<String, u64> {
         self.calls
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    fn count(&self, method: &'static str) {
+    fn count(&self, action: &Action) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        *calls.entry(method).or_default() += 1;
+        *calls.entry(action.name().to_owned()).or_default() += 1;
     }
 }
 
-/// Writes each method as: count, then pass on.
-macro_rules! pass_on {
-    ($($method:ident($($name:ident: $type:ty),*) -> $answer:ty;)+) => {
-        #[async_trait]
-        impl<A: EnsApi> EnsApi for Counting<A> {
-            $(async fn $method(&self, $($name: $type),*) -> Result<$answer, Error> {
-                self.count(stringify!($method));
-                self.inner.$method($($name),*).await
-            })+
-        }
-    };
-}
-
-pass_on! {
-    create_load_balancer(request: &CreateLoadBalancer) -> CreatedLoadBalancer;
-    describe_load_balancers(request: &DescribeLoadBalancers) -> Page<LoadBalancerSummary>;
-    describe_load_balancer_attribute(id: &str) -> Option<LoadBalancer>;
-    set_load_balancer_status(id: &str, status: LoadBalancerStatus) -> Acknowledged;
-    modify_load_balancer_attribute(id: &str, name: &str) -> Acknowledged;
-    describe_load_balancer_specs() -> Vec<LoadBalancerSpec>;
-    delete_load_balancer(id: &str) -> Acknowledged;
-    create_listener(listener: &ListenerSpec) -> Acknowledged;
-    set_listener(listener: &ListenerSpec) -> Acknowledged;
-    describe_listener(id: &str, protocol: TransportProtocol, port: u16) -> Option<ListenerAttribute>;
-    describe_listeners(request: &DescribeLoadBalancerListeners) -> Page<ListenerSummary>;
-    start_listener(listener: &ListenerKey) -> Acknowledged;
-    stop_listener(listener: &ListenerKey) -> Acknowledged;
-    delete_listener(listener: &ListenerKey) -> Acknowledged;
-    add_backend_servers(request: &AddBackendServers) -> Vec<BackendServer>;
-    set_backend_servers(request: &SetBackendServers) -> Vec<BackendServer>;
-    remove_backend_servers(request: &RemoveBackendServers) -> Vec<BackendServer>;
-    create_eip(request: &CreateEipInstance) -> CreatedEip;
-    describe_eips(request: &DescribeEnsEipAddresses) -> Page<Eip>;
-    associate_eip(request: &AssociateEnsEipAddress) -> Acknowledged;
-    unassociate_eip(id: &str) -> Acknowledged;
-    modify_eip(request: &ModifyEnsEipAddressAttribute) -> Acknowledged;
-    delete_eip(id: &str) -> Acknowledged;
-    release_instance(id: &str) -> Released;
-    describe_networks(request: &DescribeNetworks) -> Page<Network>;
-    describe_vswitches(request: &DescribeVSwitches) -> Page<VSwitch>;
-    describe_instances(request: &DescribeInstances) -> Page<Instance>;
-    describe_regions(id: Option<&str>) -> Vec<EnsRegion>;
+/// The typed methods go through this one.
+#[async_trait]
+impl<A: EnsApi> EnsApi for Counting<A> {
+    async fn call_action(&self, action: Action, params: Params) -> Result<Value, Error> {
+        self.count(&action);
+        self.inner.call_action(action, params).await
+    }
 }

@@ -4,7 +4,7 @@
 
 pub mod backend;
 pub mod eip;
-mod ens_api;
+pub(crate) mod ens_api;
 pub mod http_listener;
 pub mod instance;
 pub mod listener;

@@ -2,12 +2,12 @@
 
 mod builder;
 mod endpoint;
-mod ens_api;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::Value;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
@@ -18,10 +18,10 @@ pub use endpoint::{DEFAULT_ENDPOINT, Endpoint, EndpointError, RegionError};
 pub use crate::layer::{Attempt, BeforeSend, Observer, Refused, RetryPolicy, SignatureMethod};
 
 use crate::action::Action;
-use crate::api::Request;
+use crate::api::{EnsApi, Request, ens_api};
 use crate::credentials::ProvideCredentials;
 use crate::error::Error;
-use crate::layer::{Call, CallService, request_id};
+use crate::layer::{Call, CallService};
 use crate::params::Params;
 use crate::rate_limit::{Caller, Priority};
 
@@ -112,23 +112,7 @@ impl Client {
     /// # Errors
     /// When the call fails; see [`Error`].
     pub async fn send<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
-        let action = request.action();
-        let params = match request.params() {
-            Ok(params) => params,
-            Err(source) => {
-                return Err(Error::Encode {
-                    action,
-                    source: source.into(),
-                });
-            }
-        };
-        let answer = self.run(action.clone(), params).await?;
-        let request_id = request_id(&answer);
-        request.decode(answer).map_err(|source| Error::Decode {
-            action,
-            request_id,
-            source,
-        })
+        ens_api::send(self, request).await
     }
 
     async fn run(&self, action: Action, params: Params) -> Result<Value, Error> {
@@ -136,6 +120,13 @@ impl Client {
         call.priority = self.caller.priority;
         call.caller.clone_from(&self.caller.name);
         self.service.clone().oneshot(call).await
+    }
+}
+
+#[async_trait]
+impl EnsApi for Client {
+    async fn call_action(&self, action: Action, params: Params) -> Result<Value, Error> {
+        self.run(action, params).await
     }
 }
 
