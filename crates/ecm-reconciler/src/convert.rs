@@ -133,7 +133,7 @@ pub(crate) fn protocol(protocol: &ListenerProtocol) -> Option<Protocol> {
         ListenerProtocol::Udp => Some(Protocol::Udp),
         ListenerProtocol::Http => Some(Protocol::Http),
         ListenerProtocol::Https => Some(Protocol::Https),
-        ListenerProtocol::Unknown(_) => None,
+        _ => None,
     }
 }
 

@@ -115,6 +115,7 @@ pub enum Error {
 /// The body is a JSON object with `Code`, `Message` and `RequestId` (some gateways write them in lower case); a body
 /// that is not JSON, such as a proxy's page, leaves only the HTTP status.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refusal {
     /// HTTP status. Most refusals of ENS come with 400, also "not found".
     pub status: u16,
@@ -126,6 +127,19 @@ pub struct Refusal {
     pub request_id: Option<String>,
     /// How long the cloud asks to wait (header `x-acs-retry-after`, in milliseconds on the wire).
     pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// An error answer with this HTTP status and nothing else, to be filled in by a simulated or scripted API.
+    pub fn new(status: u16) -> Self {
+        Self {
+            status,
+            code: None,
+            message: None,
+            request_id: None,
+            retry_after: None,
+        }
+    }
 }
 
 impl std::fmt::Display for Refusal {
@@ -163,7 +177,8 @@ impl Effect {
 }
 
 impl Error {
-    /// An error answer of the cloud with this code, as a simulated or scripted API gives it (HTTP status 400).
+    /// An error answer of the cloud with this code, as a simulated or scripted API gives it. The HTTP status is 400; for
+    /// another one, put a [`Refusal`] into [`Error::Answer`].
     pub fn answer(
         action: impl Into<Action>,
         code: impl Into<String>,
@@ -172,11 +187,9 @@ impl Error {
         Self::Answer {
             action: action.into(),
             refusal: Box::new(Refusal {
-                status: 400,
                 code: Some(code.into()),
                 message: Some(message.into()),
-                request_id: None,
-                retry_after: None,
+                ..Refusal::new(400)
             }),
         }
     }

@@ -55,6 +55,20 @@
 //! # }
 //! ```
 //!
+//! # In tests
+//!
+//! | what is replaced | by |
+//! |---|---|
+//! | the cloud, for code that takes an [`EnsApi`] | a mock with one method; see [`EnsApi`] |
+//! | the HTTP exchange, so that signing and reading are tested too | a [`Transport`], as in the example above |
+//! | time and randomness | a [`Context`]; waits are those of tokio, whose clock can be paused |
+//!
+//! # Versions
+//!
+//! Fields, variants of enums that are `non_exhaustive` and methods of [`EnsApi`] are added in minor versions. Filters,
+//! answers and settings can be written as literals and have a [`Default`]: end the literal with `..Default::default()`.
+//! Other requests are made by a `new` that asks for what is required; the rest of their fields is set afterwards.
+//!
 //! # Caveats
 //!
 //! A nonce and a date within 15 minutes of the cloud's are part of every signature. When the cloud refuses the date, the

@@ -1,4 +1,25 @@
 //! Whole lists, collected page by page, or as streams that ask for a page when it is needed.
+//!
+//! ```
+//! use ens_openapi::api::load_balancer::DescribeLoadBalancers;
+//! use ens_openapi::api::paging;
+//! use ens_openapi::{EnsApi, Error};
+//! use futures::TryStreamExt as _;
+//!
+//! /// The first load balancer without a name. Pages behind it are not asked for.
+//! async fn nameless(api: &impl EnsApi) -> Result<Option<String>, Error> {
+//!     let filter = DescribeLoadBalancers::default();
+//!     let mut rows = std::pin::pin!(paging::stream_load_balancers(api, &filter));
+//!     while let Some(row) = rows.try_next().await? {
+//!         if row.load_balancer_name.is_none() {
+//!             return Ok(Some(row.load_balancer_id));
+//!         }
+//!     }
+//!     Ok(None)
+//! }
+//! ```
+//!
+//! Where the list decides something, such as that a thing is gone, collect it and look at [`Listing::is_stable`].
 
 use std::collections::BTreeSet;
 
@@ -20,6 +41,7 @@ pub const NETWORK_PAGE_SIZE: u32 = 50;
 
 /// A whole list.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Listing<T> {
     /// The rows, each id once, in the order of the pages.
     pub items: Vec<T>,

@@ -111,6 +111,7 @@ impl From<Endpoint> for String {
 
 /// A region without the endpoint that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RegionError {
     /// The text cannot be a region.
     #[error(

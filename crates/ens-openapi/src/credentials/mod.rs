@@ -2,6 +2,52 @@
 //!
 //! A [`Client`](crate::client::Client) asks its [`ProvideCredentials`] before every try, so that a provider that
 //! refreshes is followed at once.
+//!
+//! | credentials | are given by |
+//! |---|---|
+//! | wherever the official clients look | [`CredentialChain`] |
+//! | an AccessKey pair at hand | [`StaticCredentials`] |
+//! | variables of the environment | [`EnvironmentCredentials`] |
+//! | a file, such as that of a mounted Secret, followed when it changes | [`FileCredentials`], [`CliProfileCredentials`] |
+//! | anything that hands out temporary ones | [`RefreshingCredentials`] over a [`FetchCredentials`] |
+//!
+//! # A source of one's own
+//!
+//! Temporary credentials need a fetch only; keeping and refreshing them is [`RefreshingCredentials`]' part.
+//!
+//! ```
+//! use async_trait::async_trait;
+//! use chrono::{DateTime, Utc};
+//! use ens_openapi::credentials::{CredentialsError, FetchCredentials, RefreshingCredentials, Temporary};
+//! use ens_openapi::{Client, Context, Credentials};
+//!
+//! #[derive(Debug)]
+//! struct Vault;
+//!
+//! /// Stands for a call to a service of one's own.
+//! async fn ask() -> Result<(String, String, String, DateTime<Utc>), std::io::Error> {
+//!     Err(std::io::Error::other("sealed"))
+//! }
+//!
+//! #[async_trait]
+//! impl FetchCredentials for Vault {
+//!     async fn fetch(&self) -> Result<Temporary, CredentialsError> {
+//!         let (id, secret, token, expires_at) = ask().await.map_err(|cause| CredentialsError::Provider {
+//!             provider: "the vault".into(),
+//!             // Calls fail as unavailable, and reads are repeated, rather than as denied.
+//!             is_transient: true,
+//!             source: cause.into(),
+//!         })?;
+//!         let pair = Credentials::new(id, secret).with_security_token(token);
+//!         Ok(Temporary::new(pair, expires_at))
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder(RefreshingCredentials::new(Vault, Context::system())).build()?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod chain;
 mod ecs;
@@ -37,6 +83,7 @@ use crate::error::BoxError;
 
 /// An AccessKey pair, with an STS token where it is a temporary one.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Credentials {
     /// The AccessKey id. It is no secret: it travels in every request in plain text.
     pub access_key_id: String,

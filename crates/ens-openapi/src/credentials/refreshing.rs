@@ -305,6 +305,16 @@ pub struct Temporary {
     pub expires_at: DateTime<Utc>,
 }
 
+impl Temporary {
+    /// Credentials that the cloud takes until then.
+    pub fn new(credentials: Credentials, expires_at: DateTime<Utc>) -> Self {
+        Self {
+            credentials,
+            expires_at,
+        }
+    }
+}
+
 /// Fetches temporary credentials.
 #[async_trait]
 pub trait FetchCredentials: Send + Sync + fmt::Debug {
