@@ -16,6 +16,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+use std::process::ExitCode;
+
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use comfy_table::{Table, presets};
@@ -44,8 +46,18 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let args = Args::parse();
+async fn main() -> ExitCode {
+    let Err(error) = run(Args::parse()).await else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("error: {error:#}");
+    if let Some(refused) = error.downcast_ref::<ens_openapi::Error>() {
+        eprintln!("{}", refused.advice());
+    }
+    ExitCode::FAILURE
+}
+
+async fn run(args: Args) -> Result<()> {
     let proxy = Proxy::from_variables(|name| std::env::var(name).ok())?;
     let transport = HyperTransport::builder()
         .proxy(proxy)
@@ -74,7 +86,7 @@ async fn regions(api: &impl EnsApi, region: Option<&str>) -> Result<String> {
     let rows = regions
         .into_iter()
         .map(|row| [row.ens_region_id, or_dash(row.en_name), or_dash(row.area)]);
-    Ok(table(&["REGION", "NAME", "AREA"], rows))
+    Ok(table("regions", &["REGION", "NAME", "AREA"], rows))
 }
 
 async fn load_balancers(api: &impl EnsApi, region: Option<&str>) -> Result<String> {
@@ -112,6 +124,7 @@ async fn load_balancers(api: &impl EnsApi, region: Option<&str>) -> Result<Strin
         .try_collect()
         .await?;
     Ok(table(
+        "load balancers",
         &[
             "ELB",
             "NAME",
@@ -143,6 +156,7 @@ async fn eips(api: &impl EnsApi, region: Option<&str>) -> Result<String> {
         ]
     });
     Ok(table(
+        "EIPs",
         &[
             "EIP", "NAME", "REGION", "STATUS", "ADDRESS", "MBIT/S", "BOUND TO",
         ],
@@ -176,8 +190,9 @@ fn or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())
 }
 
-/// Rows as kubectl prints them: no lines, columns three blanks apart.
+/// Rows as kubectl prints them: no lines, columns three blanks apart; a sentence where there are none.
 fn table<const N: usize>(
+    what: &str,
     header: &[&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
@@ -187,6 +202,9 @@ fn table<const N: usize>(
         .set_header(header.iter().copied());
     for row in rows {
         table.add_row(row);
+    }
+    if table.is_empty() {
+        return format!("There are no {what}.");
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 3));
