@@ -112,6 +112,14 @@ fn v1_of_chinese_text_and_json() {
         ("Timestamp", "2017-07-12T02:42:19Z"),
         ("Version", "2017-05-25"),
     ];
+    let query = CanonicalQuery::new(params);
+    for encoded in [
+        "&SignName=%E9%98%BF%E9%87%8C%E4%BA%91%E7%9F%AD%E4%BF%A1%E6%B5%8B%E8%AF%95%E4%B8%93%E7%94%A8&",
+        "&TemplateParam=%7B%22customer%22%3A%22test%22%7D&",
+        "&Timestamp=2017-07-12T02%3A42%3A19Z&",
+    ] {
+        assert!(query.as_str().contains(encoded), "{query}");
+    }
     assert_eq!(
         v1_signature("GET", "testSecret", &params),
         "zJDF+Lrzhj/ThnlvIToysFRq6t4="

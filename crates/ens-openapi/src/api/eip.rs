@@ -257,7 +257,7 @@ pub struct Eip {
     pub bandwidth_package_id: Option<String>,
     /// Mbit/s of that package.
     #[serde(default, deserialize_with = "wire::scalar")]
-    pub bandwidth_package_bandwidth: Option<u32>,
+    pub bandwidth_package_bandwidth: Option<i64>,
     /// When it was made. The documented example has digits of an epoch, other answers ISO 8601.
     #[serde(default, deserialize_with = "wire::text")]
     pub allocation_time: Option<String>,

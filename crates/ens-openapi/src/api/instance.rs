@@ -145,6 +145,18 @@ pub struct Instance {
     pub host_name: Option<String>,
     /// Running state.
     pub status: InstanceStatus,
+    /// State by what the instance is used for; the values are not documented.
+    pub service_status: Option<String>,
+    /// Kind.
+    pub instance_resource_type: InstanceResourceType,
+    /// The name of its size.
+    pub spec_name: Option<String>,
+    /// The image that it was made from.
+    pub image_id: Option<String>,
+    /// When it was made, ISO 8601.
+    pub creation_time: Option<String>,
+    /// When it expires, ISO 8601.
+    pub expired_time: Option<String>,
     /// The edge site.
     pub ens_region_id: Option<String>,
     /// The network.
@@ -155,6 +167,10 @@ pub struct Instance {
     pub private_ips: Vec<String>,
     /// All public addresses, each once, in the order of the answer.
     pub public_ips: Vec<String>,
+    /// Its security groups.
+    pub security_group_ids: Vec<String>,
+    /// Its tags.
+    pub tags: Vec<Tag>,
 }
 
 request!(
@@ -176,6 +192,22 @@ struct RawInstance {
     host_name: Option<String>,
     #[serde(default)]
     status: InstanceStatus,
+    #[serde(default, deserialize_with = "wire::text")]
+    service_status: Option<String>,
+    #[serde(default)]
+    instance_resource_type: InstanceResourceType,
+    #[serde(default, deserialize_with = "wire::text")]
+    spec_name: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    image_id: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    creation_time: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    expired_time: Option<String>,
+    #[serde(default, deserialize_with = "wire::list")]
+    security_group_ids: Vec<String>,
+    #[serde(default, deserialize_with = "wire::list")]
+    tags: Vec<Tag>,
     #[serde(default, deserialize_with = "wire::text")]
     ens_region_id: Option<String>,
     #[serde(default)]
@@ -244,11 +276,19 @@ impl From<RawInstance> for Instance {
             instance_name: raw.instance_name,
             host_name: raw.host_name,
             status: raw.status,
+            service_status: raw.service_status,
+            instance_resource_type: raw.instance_resource_type,
+            spec_name: raw.spec_name,
+            image_id: raw.image_id,
+            creation_time: raw.creation_time,
+            expired_time: raw.expired_time,
             ens_region_id: raw.ens_region_id,
             network_id: network.network_id,
             vswitch_id: network.vswitch_id,
             private_ips: distinct(private),
             public_ips: distinct(public),
+            security_group_ids: raw.security_group_ids,
+            tags: raw.tags,
         }
     }
 }

@@ -3,9 +3,11 @@
 use crate::check_members;
 use ens_openapi::api::Request as _;
 use ens_openapi::api::backend::BackendServer;
-use ens_openapi::api::eip::{CreatedEip, DescribeEnsEipAddresses, Eip, EipStatus, EipTarget};
+use ens_openapi::api::eip::{
+    CreatedEip, DescribeEnsEipAddresses, Eip, EipStatus, EipTarget, LockReason,
+};
 use ens_openapi::api::http_listener::HttpListenerAttribute;
-use ens_openapi::api::instance::{DescribeInstances, Released};
+use ens_openapi::api::instance::{DescribeInstances, InstanceResourceType, Released};
 use ens_openapi::api::listener::{
     DescribeListener, DescribeLoadBalancerListeners, ListenerAttribute, ListenerProtocol,
     ListenerStatus, ListenerSummary, TransportProtocol,
@@ -288,6 +290,53 @@ fn addresses_of_an_instance_are_gathered_from_wherever_they_stand() {
         ),
         (Some("n-1"), Some("vsw-1"))
     );
+}
+
+#[test]
+fn what_an_instance_is_for_and_why_an_eip_is_locked_is_read() {
+    let answer = json!({"RequestId": "R", "TotalCount": 1, "Instances": {"Instance": [{
+        "InstanceId": "i-1", "InstanceResourceType": "EnsInstance", "ServiceStatus": "Normal",
+        "SpecName": "ens.sn1.small", "ImageId": "m-1", "CreationTime": "2026-01-31T12:00:00Z",
+        "ExpiredTime": "2026-02-28T12:00:00Z", "SecurityGroupIds": {"SecurityGroupId": ["sg-1"]},
+        "Tags": {"Tags": [{"TagKey": "a", "TagValue": "1"}]}}]}});
+    let page = DescribeInstances::default().decode(answer).unwrap();
+    let instance = &page.items[0];
+    assert_eq!(
+        instance.instance_resource_type,
+        InstanceResourceType::EnsInstance
+    );
+    let texts = [
+        &instance.service_status,
+        &instance.spec_name,
+        &instance.image_id,
+        &instance.creation_time,
+        &instance.expired_time,
+    ];
+    assert_eq!(
+        texts.map(|text| text.as_deref().unwrap()),
+        [
+            "Normal",
+            "ens.sn1.small",
+            "m-1",
+            "2026-01-31T12:00:00Z",
+            "2026-02-28T12:00:00Z"
+        ]
+    );
+    assert_eq!(instance.security_group_ids, ["sg-1"]);
+    assert_eq!(instance.tags, [Tag::new("a", "1")]);
+
+    let answer = json!({"RequestId": "R", "TotalCount": 1, "EipAddresses": {"EipAddress": [{
+        "AllocationId": "eip-1", "IcmpReplyEnabled": true, "BandwidthPackageId": "cbwp-1",
+        "BandwidthPackageBandwidth": "100",
+        "OperationLocks": {"Lock": [{"LockReason": "financial"}]}}]}});
+    let page = DescribeEnsEipAddresses::default().decode(answer).unwrap();
+    let eip = &page.items[0];
+    assert_eq!(eip.operation_locks[0].lock_reason, LockReason::Financial);
+    assert_eq!(
+        (eip.icmp_reply_enabled, eip.bandwidth_package_bandwidth),
+        (Some(true), Some(100))
+    );
+    assert_eq!(eip.bandwidth_package_id.as_deref(), Some("cbwp-1"));
 }
 
 #[test]
