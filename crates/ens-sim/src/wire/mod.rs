@@ -4,6 +4,7 @@
 //! parameters), on GET and POST, with parameters in the query, in a form body, or in both.
 
 mod encoding;
+mod nonces;
 mod sts;
 mod v1;
 mod v3;
@@ -17,19 +18,18 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::cloud::{ApiError, Cloud, Delivery, ENS_VERSION, Method, Reply, Request, Response};
 use crate::time::Timestamp;
+use nonces::Nonces;
 use sts::STS_VERSION;
 
 /// How far a request's clock may be off (V3 page of the Alibaba Cloud SDK documentation).
 const SKEW: Duration = Duration::from_secs(15 * 60);
-/// How long a nonce is remembered: as long as a request that carries it could be in time.
-const NONCE_LIFE: Duration = Duration::from_secs(31 * 60);
 
 /// A cloud behind its gateway: credentials, nonces, STS.
 #[derive(Clone, Debug)]
 pub struct Gateway {
     cloud: Cloud,
     keys: BTreeMap<String, Key>,
-    nonces: BTreeMap<(String, String), Timestamp>,
+    nonces: Nonces,
 }
 
 /// What belongs to an AccessKey id.
@@ -94,7 +94,7 @@ impl Gateway {
         Self {
             cloud,
             keys: BTreeMap::new(),
-            nonces: BTreeMap::new(),
+            nonces: Nonces::default(),
         }
     }
 
@@ -340,16 +340,11 @@ impl Gateway {
 
     /// Takes a nonce, once. Only requests whose signature held come here, so nobody can use up another's nonces.
     fn use_nonce(&mut self, key: &str, nonce: &str, now: Timestamp) -> Result<(), ApiError> {
-        self.nonces.retain(|_, used| now.since(*used) < NONCE_LIFE);
-        if self
-            .nonces
-            .insert((key.to_owned(), nonce.to_owned()), now)
-            .is_some()
-        {
-            let message = "Specified signature nonce was used already.";
-            return Err(ApiError::new(400, "SignatureNonceUsed", message));
+        if self.nonces.take(key, nonce, now) {
+            return Ok(());
         }
-        Ok(())
+        let message = "Specified signature nonce was used already.";
+        Err(ApiError::new(400, "SignatureNonceUsed", message))
     }
 }
 
