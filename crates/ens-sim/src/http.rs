@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cloud::Delivery;
-use crate::dataplane::Dataplane;
+use crate::dataplane::{ACCEPT_PAUSE, Bound, Dataplane};
 use crate::page;
 use crate::simulator::Shared;
 
@@ -44,7 +44,12 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection = serve_connection(stream, Arc::clone(&shared), dataplane.clone());
+                let connection = serve_connection(
+                    stream,
+                    Arc::clone(&shared),
+                    dataplane.clone(),
+                    tasks.clone(),
+                );
                 let cancel = cancel.clone();
                 tasks.spawn(async move {
                     tokio::select! {
@@ -56,7 +61,7 @@ pub(crate) async fn serve(
             // Out of file descriptors, or a client that hung up: the next one may do better.
             Err(error) => {
                 tracing::warn!(%error, "a connection to the endpoint was not accepted");
-                tokio::task::yield_now().await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -66,9 +71,16 @@ async fn serve_connection(
     stream: TcpStream,
     shared: Arc<Shared>,
     dataplane: Option<Arc<Dataplane>>,
+    tasks: TaskTracker,
 ) {
-    let service =
-        service_fn(move |request| answer(request, Arc::clone(&shared), dataplane.clone()));
+    let service = service_fn(move |request| {
+        answer(
+            request,
+            Arc::clone(&shared),
+            dataplane.clone(),
+            tasks.clone(),
+        )
+    });
     if let Err(error) = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await
@@ -81,13 +93,15 @@ async fn answer(
     request: hyper::Request<Incoming>,
     shared: Arc<Shared>,
     dataplane: Option<Arc<Dataplane>>,
+    tasks: TaskTracker,
 ) -> Result<hyper::Response<Full<Bytes>>, NoAnswer> {
     if let Some(page) = page::wanted(&request) {
+        let bound = dataplane.map_or_else(Bound::new, |dataplane| dataplane.all_bound());
         let text = {
             let now = shared.now();
             let mut gateway = shared.gateway();
             gateway.cloud_mut().settle(now);
-            page.render(gateway.cloud(), now)
+            page.render(gateway.cloud(), &bound, now)
         };
         let mut response = hyper::Response::new(Full::new(Bytes::from(text)));
         let kind = hyper::header::HeaderValue::from_static(page.content_type());
@@ -107,12 +121,17 @@ async fn answer(
         let now = shared.now();
         shared.gateway().answer(&request, now)
     };
-    // What the call changed at once is on the sockets and in the file before the caller reads its answer.
-    if let Some(dataplane) = &dataplane {
-        dataplane.reconcile().await;
-    }
-    shared.keep().await;
-    shared.announce();
+    // What the call changed at once is on the sockets and in the file before the caller reads its answer. In a task of
+    // its own: a caller that hangs up ends this function where it waits, and must not leave either half done.
+    let follow = async move {
+        if let Some(dataplane) = &dataplane {
+            dataplane.reconcile().await;
+        }
+        shared.keep().await;
+        shared.announce();
+    };
+    // A task that panicked has said so.
+    let _ended = tasks.spawn(follow).await;
     match reply.delivery {
         Delivery::Now => {}
         Delivery::After(wait) => tokio::time::sleep(wait).await,

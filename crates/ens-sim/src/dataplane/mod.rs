@@ -24,8 +24,14 @@ use crate::simulator::Shared;
 pub(crate) use block::AddressBlock;
 pub use block::BlockError;
 
+/// How long to wait after a connection that could not be accepted: without file descriptors the next one cannot be either.
+pub(crate) const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// Address, protocol and port, as the cloud knows them.
-type FrontKey = (Ipv4Addr, Protocol, u16);
+pub(crate) type FrontKey = (Ipv4Addr, Protocol, u16);
+
+/// Where fronts really accept.
+pub(crate) type Bound = BTreeMap<FrontKey, SocketAddr>;
 
 /// All open sockets and running health checks.
 pub(crate) struct Dataplane {
@@ -36,7 +42,7 @@ pub(crate) struct Dataplane {
     cancel: CancellationToken,
     /// Held while sockets are opened and closed, so that two reconciliations do not mix.
     running: tokio::sync::Mutex<Running>,
-    bound: Mutex<BTreeMap<FrontKey, SocketAddr>>,
+    bound: Mutex<Bound>,
 }
 
 #[derive(Default)]
@@ -103,7 +109,7 @@ impl Dataplane {
     }
 
     /// Where all fronts really accept.
-    pub(crate) fn all_bound(&self) -> BTreeMap<FrontKey, SocketAddr> {
+    pub(crate) fn all_bound(&self) -> Bound {
         self.bound
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -13,8 +13,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::FrontKey;
 use super::flow::{cut, flow};
+use super::{ACCEPT_PAUSE, FrontKey};
 use crate::cloud::{Backend, Flow};
 use crate::simulator::Shared;
 
@@ -48,7 +48,7 @@ pub(super) async fn accept(
             }
             Err(error) => {
                 tracing::warn!(address = %front.0, port = front.2, %error, "a flow was not accepted");
-                tokio::task::yield_now().await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use crate::cloud::Cloud;
+use crate::dataplane::Bound;
 use crate::time::Timestamp;
 use text::escape;
 
@@ -38,9 +39,10 @@ impl Page {
         }
     }
 
-    pub(crate) fn render(self, cloud: &Cloud, now: Timestamp) -> String {
+    /// `bound` says where fronts really accept; one that is not in it is shown where the cloud has it.
+    pub(crate) fn render(self, cloud: &Cloud, bound: &Bound, now: Timestamp) -> String {
         match self {
-            Self::Html => html(cloud, now),
+            Self::Html => html(cloud, bound, now),
             Self::Json => json!({
                 "now": now.iso8601(),
                 "snapshot": cloud.snapshot(),
@@ -64,14 +66,14 @@ pub(crate) fn wanted<B>(request: &http::Request<B>) -> Option<Page> {
     }
 }
 
-fn html(cloud: &Cloud, now: Timestamp) -> String {
+fn html(cloud: &Cloud, bound: &Bound, now: Timestamp) -> String {
     let mut page = String::new();
     // Writing to a String cannot fail.
-    let _infallible = write(&mut page, cloud, now);
+    let _infallible = write(&mut page, cloud, bound, now);
     page
 }
 
-fn write(page: &mut String, cloud: &Cloud, now: Timestamp) -> std::fmt::Result {
+fn write(page: &mut String, cloud: &Cloud, bound: &Bound, now: Timestamp) -> std::fmt::Result {
     write!(
         page,
         "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"5\">\
@@ -82,7 +84,7 @@ fn write(page: &mut String, cloud: &Cloud, now: Timestamp) -> std::fmt::Result {
         escape(&cloud.config().account),
         now.iso8601()
     )?;
-    tree::write(page, cloud, now)?;
+    tree::write(page, cloud, bound, now)?;
     calls::write(page, cloud.journal(), now)?;
     page.push_str("</html>\n");
     Ok(())

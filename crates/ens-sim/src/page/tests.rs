@@ -1,5 +1,5 @@
 use super::*;
-use crate::cloud::{Config, Method, Request};
+use crate::cloud::{Config, Method, Protocol, Request};
 
 const NOW: Timestamp = Timestamp(1_769_860_800_000);
 
@@ -20,9 +20,12 @@ fn call(cloud: &mut Cloud, action: &str, params: &[(&str, &str)]) {
     cloud.handle(&request, NOW);
 }
 
-/// The page without its tags.
 fn shown(cloud: &Cloud, now: Timestamp) -> String {
-    let page = html(cloud, now);
+    words(&html(cloud, &Bound::new(), now))
+}
+
+/// A page without its tags.
+fn words(page: &str) -> String {
     let pieces = page.split('<').filter_map(|piece| piece.split_once('>'));
     let text: Vec<&str> = pieces.map(|(_, text)| text).collect();
     text.join(" ")
@@ -65,6 +68,27 @@ fn the_tree_shows_each_thing_where_it_lies_with_its_status() {
         page.find("region cn-chengdu").unwrap() < page.find("region cn-hefei").unwrap(),
         "regions are not sorted"
     );
+}
+
+#[test]
+fn a_listener_on_a_port_that_this_user_may_not_bind_shows_where_it_is() {
+    let mut cloud = cloud();
+    let (elb, port) = (("LoadBalancerId", "lb-heifei"), ("ListenerPort", "80"));
+    let listener = [elb, port, ("BackendServerPort", "30080")];
+    call(&mut cloud, "CreateLoadBalancerTCPListener", &listener);
+    call(&mut cloud, "StartLoadBalancerListener", &[elb, port]);
+    let address = cloud.eip("eip-heifei").unwrap().address;
+    for (at, wanted) in [
+        (80, format!("at {address}:80 instance")),
+        (
+            20_080,
+            format!("at {address}:80 here at {address}:20080 instance"),
+        ),
+    ] {
+        let bound = Bound::from([((address, Protocol::Tcp, 80), (address, at).into())]);
+        let page = words(&html(&cloud, &bound, NOW));
+        assert!(page.contains(&wanted), "{page}");
+    }
 }
 
 #[test]
@@ -127,7 +151,7 @@ fn no_text_of_a_caller_becomes_markup() {
     let name = [("LoadBalancerId", "lb-heifei"), ("LoadBalancerName", evil)];
     call(&mut cloud, "ModifyLoadBalancerAttribute", &name);
     call(&mut cloud, evil, &[(evil, evil)]);
-    let page = html(&cloud, NOW);
+    let page = html(&cloud, &Bound::new(), NOW);
     assert!(!page.contains("<script") && !page.contains("'x'"), "{page}");
     assert!(
         page.matches("&lt;script&gt;alert(&#39;x&#39;)").count() >= 5,
@@ -141,7 +165,8 @@ fn the_page_is_for_people_and_its_json_for_programs() {
     assert_eq!(wanted(&get("/")), Some(Page::Html));
     assert_eq!(wanted(&get("/state.json")), Some(Page::Json));
     assert_eq!(wanted(&get("/?Action=DescribeInstances")), None);
-    let json: serde_json::Value = serde_json::from_str(&Page::Json.render(&cloud(), NOW)).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&Page::Json.render(&cloud(), &Bound::new(), NOW)).unwrap();
     assert_eq!(json["snapshot"]["load_balancers"][1]["id"], "lb-heifei");
     assert_eq!(json["snapshot"]["regions"][0]["id"], "cn-chengdu");
     assert_eq!(json["journal"]["calls"], json!([]));

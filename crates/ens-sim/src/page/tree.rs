@@ -7,6 +7,7 @@ use crate::cloud::{
     Cloud, Eip, FrontEnd, Instance, InstanceStatus, Listener, LoadBalancer, Origin, Snapshot,
     VSwitch,
 };
+use crate::dataplane::Bound;
 use crate::time::Timestamp;
 
 /// What an EIP of a computing instance does not do here.
@@ -16,14 +17,21 @@ struct Tree<'a> {
     cloud: &'a Cloud,
     held: Snapshot,
     open: Vec<FrontEnd>,
+    bound: &'a Bound,
     now: Timestamp,
 }
 
-pub(super) fn write(page: &mut String, cloud: &Cloud, now: Timestamp) -> fmt::Result {
+pub(super) fn write(
+    page: &mut String,
+    cloud: &Cloud,
+    bound: &Bound,
+    now: Timestamp,
+) -> fmt::Result {
     let tree = Tree {
         cloud,
         held: cloud.snapshot(),
         open: cloud.front_ends(),
+        bound,
         now,
     };
     page.push_str("<h2>What exists</h2><ul class=\"top\">");
@@ -135,7 +143,12 @@ impl Tree<'_> {
                 && (front.port, front.protocol) == (listener.port, listener.protocol)
         });
         for front in fronts {
+            let key = (front.address, front.protocol, front.port);
+            let moved = self.bound.get(&key).filter(|at| at.port() != front.port);
             write!(page, " at {}:{}", front.address, front.port)?;
+            if let Some(at) = moved {
+                write!(page, " <span class=\"busy\">here at {at}</span>")?;
+            }
         }
         if let Some(trouble) = &listener.trouble {
             write!(page, " <span class=\"bad\">{}</span>", escape(trouble))?;

@@ -139,3 +139,40 @@ fn what_was_under_way_at_the_stop_is_done_when_it_is_due_after_the_start() {
         third.shutdown().await;
     });
 }
+
+#[test]
+fn what_a_caller_did_who_hung_up_is_kept_all_the_same() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let builder = Simulator::builder().latency(Latency::instant());
+        let simulator = start_with(builder.state_file(&path)).await;
+        let idle = Arc::strong_count(&simulator.shared);
+        let create = [
+            ("EnsRegionId", "cn-hefei"),
+            ("InstanceChargeType", "PostPaid"),
+            ("InternetChargeType", "95BandwidthByMonth"),
+        ];
+        let bought = || simulator.journal().leaks().count() == 1;
+        // Nothing can be written yet, so that the caller gets no answer.
+        let file = simulator.shared.keeper.as_ref().unwrap().lock().await;
+        tokio::select! {
+            answer = call(&simulator, "CreateEipInstance", &create) => panic!("{answer:?}"),
+            () = until(bought) => {}
+        }
+        // The caller is gone, and whoever would have answered it: at most what carries its call on is there.
+        until(|| Arc::strong_count(&simulator.shared) <= idle + 1).await;
+        drop(file);
+        let id = simulator.journal().purchases[0].id.clone();
+        let kept = |_: &Cloud| std::fs::read_to_string(&path).unwrap().contains(&id);
+        simulator.wait_until(kept).await;
+        simulator.shutdown().await;
+    });
+}
+
+/// Waits for what nobody announces.
+async fn until(mut condition: impl FnMut() -> bool) {
+    while !condition() {
+        tokio::task::yield_now().await;
+    }
+}
