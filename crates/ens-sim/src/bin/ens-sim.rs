@@ -16,7 +16,7 @@ use ens_sim::cloud::{FaultPlan, Latency, Switches, World};
 #[command(version)]
 struct Args {
     /// Address and port of the API.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:18080")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:18080", value_parser = parse_listen)]
     listen: String,
     /// AccessKey that may call, as ID:SECRET.
     #[arg(long, value_name = "ID:SECRET", default_value = "testid:testsecret", value_parser = parse_credentials)]
@@ -88,7 +88,7 @@ async fn main() -> anyhow::Result<()> {
     for (instance, address) in &args.instance_addresses {
         simulator
             .set_instance_address(instance, *address)
-            .context("placing an instance")?;
+            .with_context(|| format!("placing an instance: {}", known_instances(&simulator)))?;
     }
     print_world(&simulator, &args.credentials.0);
     told_to_stop().await.context("waiting for a signal")?;
@@ -148,6 +148,21 @@ fn print_world(simulator: &Simulator, key_id: &str) {
             .as_ref()
             .map_or("nothing", |binding| binding.instance_id.as_str());
         println!("EIP       {} {} bound to {bound}", eip.id, eip.address);
+    }
+}
+
+fn known_instances(simulator: &Simulator) -> String {
+    let instances = simulator.snapshot().instances;
+    let ids: Vec<&str> = instances.iter().map(|found| found.id.as_str()).collect();
+    format!("this world has {}", ids.join(", "))
+}
+
+fn parse_listen(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+            Ok(text.to_owned())
+        }
+        _ => Err("must be ADDRESS:PORT, such as 127.0.0.1:18080".to_owned()),
     }
 }
 

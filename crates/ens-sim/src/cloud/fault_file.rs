@@ -33,7 +33,10 @@ pub enum FaultFileError {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a rule such as {\"nth\": 1, \"fault\": \"lose-answer\"}"
+)]
 struct Rule {
     action: Option<String>,
     nth: Option<u64>,
@@ -58,7 +61,10 @@ enum Kind {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a refusal such as {\"status\": 503, \"code\": \"ServiceUnavailable\"}"
+)]
 struct Refusal {
     #[serde(default = "bad_request")]
     status: u16,
@@ -69,7 +75,7 @@ struct Refusal {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a time such as {\"millis\": 300}")]
 struct Wait {
     millis: u64,
 }
@@ -275,6 +281,23 @@ mod tests {
             let text = format!(r#"[{{ "fault": "unseen" }}, {rule}]"#);
             let error = FaultPlan::from_json(&text).unwrap_err().to_string();
             assert_eq!(error, format!("rule 2: {why}"));
+        }
+        // What is allowed is said in the words of the file, not in those of this code.
+        for (fault, wanted) in [
+            (
+                r#"{ "delay": 300 }"#,
+                r#"integer `300`, expected a time such as {"millis": 300}"#,
+            ),
+            (
+                r#"{ "refuse": "X" }"#,
+                r#"string "X", expected a refusal such as {"status": 503, "code": "ServiceUnavailable"}"#,
+            ),
+        ] {
+            let text = format!(r#"[{{ "fault": {fault} }}]"#);
+            let Err(FaultFileError::Malformed(why)) = FaultPlan::from_json(&text) else {
+                panic!("{text} is read");
+            };
+            assert!(why.to_string().contains(wanted), "{why}");
         }
         for text in [
             "",
