@@ -61,14 +61,50 @@ impl Cloud {
                 (self.execute(request, request_id, now), Delivery::Now)
             }
             Some(Fault::LateEffect(wait)) => {
-                let late = Transition::LateCall(Box::new(LateCall {
-                    request: request.clone(),
-                    request_id: request_id.to_owned(),
-                }));
-                self.pending.add(now.after(wait), &request.account, late);
+                self.put_off(request, request_id, wait, now);
                 (Err(faults::lost()), Delivery::Lost)
             }
         }
+    }
+
+    /// Takes a call on, to be carried out only after `wait`.
+    fn put_off(&mut self, request: &Request, request_id: &str, wait: Duration, now: Timestamp) {
+        let switches = self.config.switches;
+        let action = actions::find(&request.action, &switches);
+        let args = action.and_then(|action| {
+            let refuse_unknown = switches.unknown_parameters_refused;
+            Ok((
+                action,
+                Args::check(action.params, &request.params, refuse_unknown)?,
+            ))
+        });
+        // What is malformed is refused when its turn comes, and voids its token.
+        if let (true, Ok((action, args))) = (switches.late_call_holds_token, args) {
+            let state = self.accounts.entry(request.account.clone()).or_default();
+            actions::hold_token(&mut state.tokens, action, &args, now);
+        }
+        let late = Transition::LateCall(Box::new(LateCall {
+            request: request.clone(),
+            request_id: request_id.to_owned(),
+        }));
+        self.pending.add(now.after(wait), &request.account, late);
+    }
+
+    /// Carries out what was put off.
+    pub(super) fn catch_up(&mut self, late: &LateCall, at: Timestamp) {
+        let LateCall {
+            request,
+            request_id,
+        } = late;
+        if let (Some(state), Some(token)) = (
+            self.accounts.get_mut(&request.account),
+            request.params.get(actions::TOKEN.name),
+        ) {
+            state
+                .tokens
+                .let_go(&(request.action.clone(), token.clone()));
+        }
+        let _unheard = self.execute(request, request_id, at);
     }
 
     /// Runs a call while all ELBs and EIPs are out of sight. What it makes stays.

@@ -48,6 +48,15 @@ impl ApiError {
         )
     }
 
+    /// PROCESSING: an earlier call with the same ClientToken is still at work. May be repeated with that token.
+    pub(crate) fn processing() -> Self {
+        Self::new(
+            400,
+            "PROCESSING",
+            "A request with the same ClientToken is being processed.",
+        )
+    }
+
     pub(crate) fn load_balancer_not_found(id: &str) -> Self {
         Self::new(
             400,

@@ -17,7 +17,9 @@ pub enum Fault {
     Delay(Duration),
     /// The effect happens, the answer says that it failed.
     FailAfterEffect(ApiError),
-    /// No answer; the effect happens that much later, when the caller has long given up.
+    /// No answer; the effect happens that much later, when the caller has long given up. What a repetition with the
+    /// same ClientToken gets until then is a switch,
+    /// [`Switches::late_call_holds_token`](super::Switches::late_call_holds_token).
     LateEffect(Duration),
     /// The call sees an account without any ELB or EIP: "not found" right after a create, a resource that vanishes and
     /// comes back, an empty list. Writes meet the same view.
@@ -70,11 +72,7 @@ impl Fault {
     /// PROCESSING: an earlier call with the same ClientToken is still at work. May be repeated with that token.
     #[must_use]
     pub fn processing() -> Self {
-        Self::Refuse(ApiError::new(
-            400,
-            "PROCESSING",
-            "A request with the same ClientToken is being processed.",
-        ))
+        Self::Refuse(ApiError::processing())
     }
 
     /// The catch-all `ens.interface.error`, before any effect.

@@ -47,6 +47,10 @@ pub struct Switches {
     /// A call beyond the published rate is told in the header `x-acs-retry-after` when the next one may come. Clients of
     /// the cloud read the header; no document says that ENS sends it.
     pub throttling_says_how_long: bool,
+    /// A creation whose effect is still to come holds its ClientToken: repetitions get PROCESSING until it has come. The
+    /// SDK's text says that the code may be answered with the same token, not what brings it about. Otherwise a repetition
+    /// overtakes the first call, which then finds its work done.
+    pub late_call_holds_token: bool,
 }
 
 impl Default for Switches {
@@ -71,6 +75,7 @@ impl Default for Switches {
             add_of_attached_refused: false,
             removal_cuts_flows: true,
             throttling_says_how_long: false,
+            late_call_holds_token: true,
         }
     }
 }
@@ -211,6 +216,11 @@ impl Switches {
             name: "throttling_says_how_long",
             effect: "Throttling.User comes with the header x-acs-retry-after",
             flip: |s| s.throttling_says_how_long ^= true,
+        },
+        Turn {
+            name: "late_call_holds_token",
+            effect: "a creation that is repeated before its late effect succeeds at once, not with PROCESSING meanwhile",
+            flip: |s| s.late_call_holds_token ^= true,
         },
         Turn {
             name: "name_filter",

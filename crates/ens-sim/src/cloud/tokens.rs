@@ -12,17 +12,18 @@ use crate::time::Timestamp;
 /// How long a ClientToken is remembered (text of CreateLoadBalancer in the SDK: ten minutes).
 const LIFE: Duration = Duration::from_secs(600);
 
-/// The first result of a call with a ClientToken.
+/// The first call with a ClientToken.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Token {
     pub(crate) first_used: Timestamp,
     /// [`Args::all`](super::params::Args::all) of the call.
     pub(crate) params: String,
-    pub(crate) result: Value,
+    /// Its result; `None` while the call is under way.
+    pub(crate) result: Option<Value>,
 }
 
 /// Action and token.
-type Key = (String, String);
+pub(crate) type Key = (String, String);
 
 /// The tokens of one account that are remembered.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -36,23 +37,38 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// What a token did, if that was less than ten minutes ago.
+    /// The first call with a token, if that was less than ten minutes ago.
     pub(crate) fn find(&mut self, key: &Key, now: Timestamp) -> Option<&Token> {
-        while let Some((_, old)) = self
+        while let Some((first_used, old)) = self
             .by_age
             .front()
             .filter(|(first_used, _)| now.since(*first_used) >= LIFE)
         {
-            self.known.remove(old);
+            // A token that was let go and used again is as old as its second use.
+            let known = self.known.get(old);
+            if known.is_some_and(|token| token.first_used == *first_used) {
+                self.known.remove(old);
+            }
             self.by_age.pop_front();
         }
         self.known.get(key)
     }
 
-    /// Remembers what a token did.
+    /// Remembers the first call with a token.
     pub(crate) fn keep(&mut self, key: Key, token: Token) {
         self.by_age.push_back((token.first_used, key.clone()));
         self.known.insert(key, token);
+    }
+
+    /// Forgets a token whose first call is under way, for that call is about to be carried out.
+    pub(crate) fn let_go(&mut self, key: &Key) {
+        if self
+            .known
+            .get(key)
+            .is_some_and(|token| token.result.is_none())
+        {
+            self.known.remove(key);
+        }
     }
 
     /// Forgets all of them.

@@ -126,7 +126,7 @@ impl Cloud {
                 self.remove(account, &id, &request_id, at);
             }
             Transition::LateCall(late) => {
-                let _unheard = self.execute(&late.request, &late.request_id, at);
+                self.catch_up(&late, at);
             }
         }
     }

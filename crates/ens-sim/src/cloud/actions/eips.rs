@@ -13,7 +13,8 @@ use super::super::resource::{Binding, Eip, EipStatus, InstanceStatus, Life, Orig
 use super::super::scope::Scope;
 use super::super::transitions::Transition;
 use super::{
-    Action, equals, listed_from, load_balancers, name_passes, once_per_token, page, region_passes,
+    Action, TOKEN, equals, listed_from, load_balancers, name_passes, once_per_token, page,
+    region_passes,
 };
 
 const ALLOCATION: Param = req("AllocationId", Kind::Text);
@@ -34,7 +35,7 @@ pub(super) const ACTIONS: &[Action] = &[
         per_second: Some(50),
         params: &[
             BANDWIDTH,
-            opt("ClientToken", Kind::Token),
+            TOKEN,
             opt("Description", Kind::Text),
             req("EnsRegionId", Kind::Text),
             req("InstanceChargeType", Kind::OneOf(&["PostPaid"])),

@@ -15,7 +15,7 @@ use super::super::resource::{
 use super::super::scope::Scope;
 use super::super::switches::MissingLoadBalancer;
 use super::super::transitions::{Transition, free_address};
-use super::{Action, equals, listed_from, name_passes, once_per_token, page, region_passes};
+use super::{Action, TOKEN, equals, listed_from, name_passes, once_per_token, page, region_passes};
 use crate::time::Timestamp;
 
 const STATUSES: &[&str] = &["Active", "InActive"];
@@ -28,7 +28,7 @@ pub(super) const ACTIONS: &[Action] = &[
         per_second: Some(5),
         params: &[
             opt("BillingCycle", Kind::Text),
-            opt("ClientToken", Kind::Token),
+            TOKEN,
             req("EnsRegionId", Kind::Text),
             opt("LoadBalancerName", Kind::Name(1, 128)),
             req("LoadBalancerSpec", Kind::Text),

@@ -15,14 +15,17 @@ mod tags;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
-use super::params::{Args, Param};
+use super::params::{Args, Kind, Param, opt};
 use super::scope::Scope;
 use super::switches::{NameFilter, Switches};
-use super::tokens::Token;
+use super::tokens::{Token, Tokens};
 use crate::time::Timestamp;
 
 /// When what stands in the world from the start was made.
 const EPOCH: &str = "1970-01-01T00:00:00Z";
+
+/// What the two creations take that cost money.
+pub(super) const TOKEN: Param = opt("ClientToken", Kind::Token);
 
 /// One action of the API.
 pub(crate) struct Action {
@@ -121,34 +124,51 @@ fn region_passes(args: &Args<'_>, many: &[&str], region: &str) -> bool {
     equals(args.text("EnsRegionId"), region) && (many.is_empty() || many.contains(&region))
 }
 
-/// Runs a creation at most once per ClientToken: the same token with the same parameters gives the first result again.
-/// Only a success is remembered: a refusal voids the token.
+/// Runs a creation at most once per ClientToken: the same token with the same parameters gives the first result again,
+/// and PROCESSING while the first call is under way. Only a success is remembered: a refusal voids the token.
 fn once_per_token(
     scope: &mut Scope<'_>,
     args: &Args<'_>,
     create: impl FnOnce(&mut Scope<'_>) -> Result<Value, ApiError>,
 ) -> Result<Value, ApiError> {
-    let Some(token) = args.text("ClientToken") else {
+    let Some(token) = args.text(TOKEN.name) else {
         return create(scope);
     };
     let key = (scope.action.to_owned(), token.to_owned());
     let now = scope.now;
     let params = args.all();
     if let Some(known) = scope.state.tokens.find(&key, now) {
-        if known.params == params {
-            return Ok(known.result.clone());
+        if known.params != params {
+            let message = "The ClientToken was used before with other parameters.";
+            return Err(ApiError::new(400, "IdempotentParameterMismatch", message));
         }
-        let message = "The ClientToken was used before with other parameters.";
-        return Err(ApiError::new(400, "IdempotentParameterMismatch", message));
+        return known.result.clone().ok_or_else(ApiError::processing);
     }
     let result = create(scope)?;
     let token = Token {
         first_used: now,
         params,
-        result: result.clone(),
+        result: Some(result.clone()),
     };
     scope.state.tokens.keep(key, token);
     Ok(result)
+}
+
+/// Notes the ClientToken of a creation whose effect is still to come, if it has one that nobody used before.
+pub(super) fn hold_token(tokens: &mut Tokens, action: &Action, args: &Args<'_>, now: Timestamp) {
+    let takes_token = action.params.iter().any(|param| param.name == TOKEN.name);
+    let Some(token) = args.text(TOKEN.name).filter(|_| takes_token) else {
+        return;
+    };
+    let key = (action.name.to_owned(), token.to_owned());
+    if tokens.find(&key, now).is_none() {
+        let token = Token {
+            first_used: now,
+            params: args.all(),
+            result: None,
+        };
+        tokens.keep(key, token);
+    }
 }
 
 /// From when lists show what is made now.

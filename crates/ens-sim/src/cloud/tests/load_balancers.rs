@@ -115,6 +115,7 @@ fn a_client_token_with_other_parameters_is_refused() {
         NEW_ELB,
         &[("ClientToken", "t1"), ("LoadBalancerName", "other")],
     );
+    // Inferred: no document of ENS names the code.
     assert_eq!(
         run.refused("CreateLoadBalancer", &other),
         "IdempotentParameterMismatch"

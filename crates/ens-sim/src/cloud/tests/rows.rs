@@ -57,12 +57,14 @@ const ROWS: &[(&str, Known, &[&str])] = &[
     ),
     (
         "ClientToken",
-        Documented,
+        InPart,
         &[
             "limits_of_a_client_token_are_64_ascii_characters",
             "a_client_token_gives_the_first_result_for_ten_minutes",
             "a_client_token_with_other_parameters_is_refused",
             "a_refusal_voids_the_client_token",
+            "a_repetition_is_processing_until_the_late_effect_and_then_gets_its_result",
+            "a_late_call_that_is_refused_in_the_end_voids_its_token",
         ],
     ),
     (

@@ -129,10 +129,12 @@ fn a_call_that_takes_effect_late_does_so_after_a_restart() {
         let late = Fault::LateEffect(Duration::from_secs(60));
         config.faults = FaultPlan::default().at("CreateLoadBalancer", 1, late);
     });
-    run.reply("CreateLoadBalancer", NEW_ELB);
+    let params = but(NEW_ELB, &[("ClientToken", "t")]);
+    run.reply("CreateLoadBalancer", &params);
     let mut run = again(&run);
+    assert_eq!(run.refused("CreateLoadBalancer", &params), "PROCESSING");
     run.wait(60);
-    run.cloud.settle(run.now);
+    run.ok("CreateLoadBalancer", &params);
     assert_eq!(run.cloud.journal().purchases.len(), 1);
 }
 

@@ -183,6 +183,18 @@ const ROWS: &[Row] = &[
         r#"[("x-acs-retry-after", "200")]"#,
     ),
     (
+        "late_call_holds_token",
+        |run| {
+            let late = Fault::LateEffect(Duration::from_secs(60));
+            run.cloud.config_mut().faults = FaultPlan::default().at("CreateLoadBalancer", 1, late);
+            let params = but(NEW_ELB, &[("ClientToken", "t")]);
+            run.reply("CreateLoadBalancer", &params);
+            code(run, "CreateLoadBalancer", &params)
+        },
+        "PROCESSING",
+        "OK",
+    ),
+    (
         "name_filter",
         |run| {
             let part = [("LoadBalancerName", "heifei")];

@@ -66,13 +66,22 @@ fn error_class_wrong_state_or_busy() {
         run.refused("DeleteEip", &[("InstanceId", &eip)]),
         "IncorrectEipStatus"
     );
-    // Inferred: PROCESSING and IncorrectEipIpStatus are documented, what causes them is not: the fault plan brings them about.
-    let nothing = [("AllocationId", "eip-heifei")];
-    for code in ["PROCESSING", "IncorrectEipIpStatus"] {
-        let fault = Fault::Refuse(ApiError::new(400, code, ""));
-        run.cloud.config_mut().faults = FaultPlan::default().by_chance(1.0, fault);
-        assert_eq!(run.refused("UnAssociateEnsEipAddress", &nothing), code);
-    }
+    // Inferred: PROCESSING is documented, what causes it is not. Here it is a first call that is still under way.
+    let late = Fault::LateEffect(Duration::from_secs(1));
+    run.cloud.config_mut().faults = FaultPlan::default().at("CreateEipInstance", 2, late);
+    let token = but(NEW_EIP, &[("ClientToken", "t")]);
+    run.reply("CreateEipInstance", &token);
+    assert_eq!(run.refused("CreateEipInstance", &token), "PROCESSING");
+    // Inferred: IncorrectEipIpStatus is documented, what causes it is not: the fault plan brings it about.
+    let fault = Fault::Refuse(ApiError::new(400, "IncorrectEipIpStatus", ""));
+    run.cloud.config_mut().faults = FaultPlan::default().by_chance(1.0, fault);
+    assert_eq!(
+        run.refused(
+            "UnAssociateEnsEipAddress",
+            &[("AllocationId", "eip-heifei")]
+        ),
+        "IncorrectEipIpStatus"
+    );
 }
 
 #[test]
