@@ -197,7 +197,7 @@ impl Monitor {
                 "CreateLoadBalancer" | "CreateEipInstance"
             );
             let targets = ["LoadBalancerId", "AllocationId", "InstanceId"];
-            for id in targets.iter().filter_map(|key| call.params.get(*key)) {
+            for id in targets.iter().filter_map(|key| call.params.get(key)) {
                 if !is_create && !self.known_ids.contains(id) {
                     found.push(format!(
                         "S2: {} of {id}, which is in no ledger",

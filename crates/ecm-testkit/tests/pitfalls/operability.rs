@@ -180,7 +180,9 @@ fn sent(world: &World, action: &str) -> std::collections::BTreeMap<String, Strin
         let mut calls = cloud.journal().calls.iter();
         calls.find(|call| call.action == action).unwrap().clone()
     };
-    world.cloud(find).params
+    let params = world.cloud(find).params;
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    params.iter().map(owned).collect()
 }
 
 /// What an earlier release has made is known by these words alone: another one of them would be another resource, paid

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::call_params::CallParams;
 use super::names::Names;
 use crate::time::Timestamp;
 
@@ -24,7 +25,7 @@ pub struct Call {
     /// Action.
     pub action: String,
     /// Its own parameters, without signature and keys.
-    pub params: BTreeMap<String, String>,
+    pub params: CallParams,
     /// HTTP status of the answer.
     pub status: u16,
     /// Error code; `None` when it succeeded.

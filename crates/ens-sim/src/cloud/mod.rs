@@ -35,7 +35,9 @@
 //! `Releasing` of an EIP, the quota codes, the code of a ClientToken with other parameters, and all times.
 
 mod actions;
+mod addresses;
 mod answer;
+mod call_params;
 mod connect;
 mod error;
 mod fault_file;
@@ -64,6 +66,7 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use call_params::CallParams;
 pub use connect::{Backend, Flow, FrontEnd, Refused};
 pub use error::ApiError;
 pub use fault_file::FaultFileError;

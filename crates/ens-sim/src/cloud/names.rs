@@ -1,13 +1,13 @@
 //! Which ELBs and EIPs bear a name.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::journal::Paid;
 
 /// Ids by name, kind and region. Found by the hash of the name, since thousands of names begin alike; no order is asked
 /// of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Names(HashMap<String, BTreeSet<Bearer>>);
+pub(crate) struct Names(HashMap<String, Vec<Bearer>>);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Bearer {
@@ -19,14 +19,28 @@ struct Bearer {
 impl Names {
     /// Notes that a resource bears a name.
     pub(crate) fn add(&mut self, kind: Paid, region: &str, name: &str, id: &str) {
-        let bearers = self.0.entry(name.to_owned()).or_default();
-        bearers.insert(Bearer::new(kind, region, id));
+        let bearer = Bearer {
+            kind,
+            region: region.to_owned(),
+            id: id.to_owned(),
+        };
+        // Nearly every name has one bearer, and a list of one costs least. The order is that of a set.
+        let bearers = match self.0.get_mut(name) {
+            Some(bearers) => bearers,
+            None => self
+                .0
+                .entry(name.to_owned())
+                .or_insert_with(|| Vec::with_capacity(1)),
+        };
+        if let Err(place) = bearers.binary_search(&bearer) {
+            bearers.insert(place, bearer);
+        }
     }
 
     /// Notes that a resource does not bear a name any more.
     pub(crate) fn remove(&mut self, kind: Paid, region: &str, name: &str, id: &str) {
         if let Some(bearers) = self.0.get_mut(name) {
-            bearers.remove(&Bearer::new(kind, region, id));
+            bearers.retain(|bearer| !bearer.is(kind, region) || bearer.id != id);
             if bearers.is_empty() {
                 self.0.remove(name);
             }
@@ -35,10 +49,8 @@ impl Names {
 
     /// Ids of what bears a name in a region, in their order.
     pub(crate) fn of(&self, kind: Paid, region: &str, name: &str) -> impl Iterator<Item = &String> {
-        let bearers = self.0.get(name);
-        let from = bearers.map(|bearers| bearers.range(Bearer::new(kind, region, "")..));
-        let here = move |bearer: &&Bearer| bearer.kind == kind && bearer.region == region;
-        let here = from.into_iter().flatten().take_while(here);
+        let bearers = self.0.get(name).into_iter().flatten();
+        let here = bearers.filter(move |bearer| bearer.is(kind, region));
         here.map(|bearer| &bearer.id)
     }
 
@@ -49,11 +61,7 @@ impl Names {
 }
 
 impl Bearer {
-    fn new(kind: Paid, region: &str, id: &str) -> Self {
-        Self {
-            kind,
-            region: region.to_owned(),
-            id: id.to_owned(),
-        }
+    fn is(&self, kind: Paid, region: &str) -> bool {
+        self.kind == kind && self.region == region
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::call_params::CallParams;
 use super::error::ApiError;
 
 /// What a parameter's text may be.
@@ -60,28 +61,29 @@ pub(crate) const fn opt(name: &'static str, kind: Kind) -> Param {
     }
 }
 
-/// Parameters that the gateway takes with every action (RPC mechanism page of the Alibaba Cloud SDK documentation).
+/// Whether the gateway takes a parameter with every action (RPC mechanism page of the Alibaba Cloud SDK documentation).
 /// The wire layer has used them up; `RegionId` is sent by older SDKs and means nothing to ENS.
-const COMMON: &[&str] = &[
-    "AccessKeyId",
-    "Action",
-    "Format",
-    "RegionId",
-    "SecurityToken",
-    "Signature",
-    "SignatureMethod",
-    "SignatureNonce",
-    "SignatureType",
-    "SignatureVersion",
-    "Timestamp",
-    "Version",
-];
+fn is_common(name: &str) -> bool {
+    matches!(
+        name,
+        "AccessKeyId"
+            | "Action"
+            | "Format"
+            | "RegionId"
+            | "SecurityToken"
+            | "Signature"
+            | "SignatureMethod"
+            | "SignatureNonce"
+            | "SignatureType"
+            | "SignatureVersion"
+            | "Timestamp"
+            | "Version"
+    )
+}
 
 /// The parameters of the action itself, without keys, tokens and signature.
-pub(super) fn own(given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let mut own = given.clone();
-    own.retain(|name, _| !COMMON.contains(&name.as_str()));
-    own
+pub(super) fn own(given: &BTreeMap<String, String>) -> CallParams {
+    CallParams::filtered(given, |name| !is_common(name))
 }
 
 /// The parameters of one call, checked against the action's grammar.
@@ -101,7 +103,7 @@ impl<'a> Args<'a> {
         let own = given
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
-            .filter(|(name, value)| !value.is_empty() && !COMMON.contains(name));
+            .filter(|(name, value)| !value.is_empty() && !is_common(name));
         let mut given = Vec::with_capacity(given.len());
         given.extend(own);
         if refuse_unknown

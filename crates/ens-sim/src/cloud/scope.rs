@@ -31,17 +31,18 @@ pub(crate) struct Scope<'a> {
 impl Scope<'_> {
     /// A new id of the kind that ENS gives out: a prefix and 25 letters and digits.
     pub(crate) fn new_id(&mut self, prefix: &str) -> String {
-        let tail: String = std::iter::repeat_with(|| {
+        const TAIL: usize = 25;
+        let mut id = String::with_capacity(prefix.len() + TAIL);
+        id.push_str(prefix);
+        for _ in 0..TAIL {
             let letter = self.rng.lowercase();
-            if self.rng.bool() {
+            id.push(if self.rng.bool() {
                 letter
             } else {
                 self.rng.digit(10)
-            }
-        })
-        .take(25)
-        .collect();
-        format!("{prefix}{tail}")
+            });
+        }
+        id
     }
 
     /// An address of the EIP pool that nobody has. Addresses are given out in turn, so that a released one rests.

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use super::addresses::Addresses;
 use super::journal::Paid;
 use super::names::Names;
 use super::resource::{Binding, Eip, Instance, LoadBalancer, Network, VSwitch};
@@ -22,7 +23,7 @@ pub(crate) struct State {
     pub(crate) eips: BTreeMap<String, Eip>,
     /// Private addresses that instances and ELBs have.
     #[serde(skip)]
-    pub(crate) addresses: BTreeSet<Ipv4Addr>,
+    pub(crate) addresses: Addresses,
     pub(crate) tokens: Tokens,
     /// Released ones that lists still show, with the instant from which they do not.
     pub(crate) ghost_load_balancers: Vec<(Timestamp, LoadBalancer)>,
@@ -52,7 +53,7 @@ impl State {
 
     pub(crate) fn take_load_balancer(&mut self, id: &str) -> Option<LoadBalancer> {
         let balancer = self.load_balancers.remove(id)?;
-        self.addresses.remove(&balancer.address);
+        self.addresses.remove(balancer.address);
         let named = &mut self.index.named;
         named.remove(Paid::LoadBalancer, &balancer.region, &balancer.name, id);
         Some(*balancer)

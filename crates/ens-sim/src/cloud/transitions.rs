@@ -36,8 +36,9 @@ pub(crate) struct LateCall {
 /// Transitions in the order in which they are due.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Pending {
+    /// With the account. A node of the map is small enough for the allocator's fast path.
     #[serde(with = "super::saved::pairs")]
-    queue: BTreeMap<(Timestamp, u64), (String, Transition)>,
+    queue: BTreeMap<(Timestamp, u64), (Box<str>, Transition)>,
     sequence: u64,
 }
 
@@ -45,10 +46,10 @@ impl Pending {
     pub(crate) fn add(&mut self, at: Timestamp, account: &str, transition: Transition) {
         self.sequence += 1;
         self.queue
-            .insert((at, self.sequence), (account.to_owned(), transition));
+            .insert((at, self.sequence), (account.into(), transition));
     }
 
-    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, String, Transition)> {
+    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, Box<str>, Transition)> {
         let entry = self.queue.first_entry()?;
         let at = entry.key().0;
         if at > now {
@@ -189,9 +190,5 @@ pub(crate) fn free_address(state: &State, vswitch: &VSwitch) -> Option<Ipv4Addr>
     let size = 1_u32.checked_shl(32 - u32::from(vswitch.prefix))?;
     let at = |offset| Ipv4Addr::from_bits(vswitch.base.to_bits() + offset);
     let last = size.checked_sub(2).filter(|last| *last >= 10)?;
-    // Both run upwards: the first that they do not share is free.
-    let mut used = state.addresses.range(at(10)..=at(last));
-    (10..=last)
-        .map(at)
-        .find(|address| used.next() != Some(address))
+    state.addresses.lowest_free(at(10), at(last))
 }

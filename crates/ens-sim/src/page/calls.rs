@@ -78,7 +78,7 @@ fn write_call(page: &mut String, call: &Call, times: usize, now: Timestamp) -> f
         escape(result),
         if call.delivered { "" } else { ", not heard" }
     )?;
-    for (name, value) in &call.params {
+    for (name, value) in call.params.iter() {
         write!(page, "{}={} ", escape(name), escape(value))?;
     }
     Ok(())

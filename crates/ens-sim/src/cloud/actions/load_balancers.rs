@@ -137,12 +137,13 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
         here,
         scope.config.quotas.load_balancers_per_region,
     )?;
-    let Some(address) = free_address(scope.state, &vswitch) else {
+    let Some(address) = free_address(scope.state, vswitch) else {
         return Err(ApiError::invalid(
             "VSwitchId",
             format!("vSwitch {} has no free address", vswitch.id),
         ));
     };
+    let (network, vswitch) = (vswitch.network.clone(), vswitch.id.clone());
 
     let id = scope.new_id("lb-");
     let name = name.map_or_else(|| id.clone(), str::to_owned);
@@ -152,8 +153,8 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
         spec: spec.to_owned(),
         kind: args.text("LoadBalancerType").unwrap_or("CLB").to_owned(),
         region: region.to_owned(),
-        network: vswitch.network.clone(),
-        vswitch: vswitch.id.clone(),
+        network: network.clone(),
+        vswitch: vswitch.clone(),
         address,
         created: scope.now,
         origin: Origin::Call {
@@ -175,13 +176,17 @@ fn create_new(scope: &mut Scope<'_>, args: &Args<'_>) -> Result<Value, ApiError>
     Ok(json!({
         "LoadBalancerId": id,
         "LoadBalancerName": name,
-        "NetworkId": vswitch.network,
-        "VSwitchId": vswitch.id,
+        "NetworkId": network,
+        "VSwitchId": vswitch,
     }))
 }
 
 /// The vSwitch that a new ELB is to lie in, which has to belong to the network, which has to belong to the region.
-fn placement(scope: &Scope<'_>, args: &Args<'_>, region: &str) -> Result<VSwitch, ApiError> {
+fn placement<'s>(
+    scope: &'s Scope<'_>,
+    args: &Args<'_>,
+    region: &str,
+) -> Result<&'s VSwitch, ApiError> {
     let network = args.required("NetworkId")?;
     if scope
         .state
@@ -201,8 +206,7 @@ fn placement(scope: &Scope<'_>, args: &Args<'_>, region: &str) -> Result<VSwitch
         .get(vswitch)
         .filter(|found| found.network == network)
         // Inferred: no document says with which code a create in one that is not Available is refused.
-        .filter(|found| found.status == NetworkStatus::Available)
-        .cloned();
+        .filter(|found| found.status == NetworkStatus::Available);
     found.ok_or_else(|| {
         ApiError::invalid(
             "VSwitchId",
