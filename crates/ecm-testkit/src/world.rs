@@ -403,16 +403,21 @@ impl World {
     }
 
     async fn stop_one(&self, slot: usize) {
-        let task = {
+        let number = |slot: &Slot| slot.process.as_ref().map(|process| process.number);
+        let (stopped, task) = {
             let slot = &mut lock(&self.replicas).slots[slot];
             slot.stop.cancel();
-            slot.task.take()
+            (number(slot), slot.task.take())
         };
         if let Some(task) = task {
             // A process that was killed meanwhile has ended as well.
             let _ = task.await;
         }
-        lock(&self.replicas).slots[slot].process = None;
+        let slot = &mut lock(&self.replicas).slots[slot];
+        // Another one may have been started in its place by now.
+        if number(slot) == stopped {
+            slot.process = None;
+        }
     }
 
     /// For so long nothing reaches the controller process that leads, and nothing that it sends arrives; then it goes
