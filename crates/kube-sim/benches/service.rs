@@ -7,28 +7,15 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use kube_sim::{ApiService, Cluster};
-use serde_json::json;
 use tower::ServiceExt as _;
 
 /// How many objects an iteration creates, one after the other.
 const BATCH: u64 = 500;
 
-/// A Service of 2.6 KiB, the size of one with three ports and what `kubectl apply` adds.
-fn service(name: &str) -> Vec<u8> {
-    let port = |name: &str, port: u16| json!({"name": name, "port": port, "targetPort": port, "protocol": "TCP"});
-    let service = json!({
-        "apiVersion": "v1", "kind": "Service",
-        "metadata": {
-            "name": name,
-            "labels": {"app.kubernetes.io/name": "cube", "app.kubernetes.io/part-of": "bench"},
-            "annotations": {"example.com/notes": "n".repeat(2_250)},
-        },
-        "spec": {"selector": {"app": "cube"}, "ports": [port("http", 80), port("https", 443), port("admin", 8443)]},
-    });
-    service.to_string().into_bytes()
-}
+#[path = "../examples/load/mod.rs"]
+mod load;
 
-async fn create(api: &ApiService, body: Vec<u8>) {
+async fn create(api: &ApiService, body: String) {
     let request = Request::post("/api/v1/namespaces/default/services")
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from(body)))
@@ -48,7 +35,9 @@ fn creates(c: &mut Criterion) {
     group.bench_function("create a 2.6 KiB Service", |bencher| {
         bencher.iter_batched(
             || {
-                let bodies: Vec<_> = (0..BATCH).map(|i| service(&format!("cube-{i}"))).collect();
+                let bodies: Vec<_> = (0..BATCH)
+                    .map(|i| load::service(&format!("cube-{i}")))
+                    .collect();
                 (Cluster::builder().start(), bodies)
             },
             |(cluster, bodies)| {
