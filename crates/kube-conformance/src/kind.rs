@@ -40,6 +40,13 @@ pub(crate) const EVENTS: Kind = kind("", "v1", "Event", "events", true);
 pub(crate) const NODES: Kind = kind("", "v1", "Node", "nodes", false);
 pub(crate) const NAMESPACES: Kind = kind("", "v1", "Namespace", "namespaces", false);
 pub(crate) const DAEMON_SETS: Kind = kind("apps", "v1", "DaemonSet", "daemonsets", true);
+pub(crate) const ENDPOINT_SLICES: Kind = kind(
+    "discovery.k8s.io",
+    "v1",
+    "EndpointSlice",
+    "endpointslices",
+    true,
+);
 pub(crate) const LEASES: Kind = kind("coordination.k8s.io", "v1", "Lease", "leases", true);
 pub(crate) const NEW_EVENTS: Kind = kind("events.k8s.io", "v1", "Event", "events", true);
 pub(crate) const ROLES: Kind = kind(RBAC, "v1", "Role", "roles", true);

@@ -228,6 +228,10 @@ const REFUSALS: &[Defect] = &[
     defect("does not mind replacing nothing", Misreports(|a, t| if t.is_refusal(404) && a.method == Method::PUT { t.code = 201; t.body = a.body.clone() })),
     defect("does not mind patching nothing", Misreports(|a, t| if t.is_refusal(404) && a.method == Method::PATCH { t.code = 201; t.body = a.body.clone() })),
     defect("lists nothing as missing", Misreports(|_, t| if t.body["items"].as_array().is_some_and(Vec::is_empty) { t.refuse(404, "NotFound") })),
+    defect("takes every method for every path", Misreports(|_, t| if t.code == 405 { t.code = 200; t.body = json!({}) })),
+    defect("explains unknown paths", Misreports(|_, t| if t.code == 404 && t.body.is_string() { t.refuse(404, "NotFound") })),
+    defect("answers 422 to applied fields that it does not know", Misreports(|a, t| if t.code == 500 && is_patch(a, "apply") { t.refuse(422, "Invalid") })),
+    defect("replaces only what exists", Misreports(|a, t| if t.code == 201 && a.method == Method::PUT { t.refuse(404, "NotFound") })),
     defect("gives no warnings", Misreports(|_, t| { t.headers.remove("warning"); })),
     defect("warns of everything", Misreports(|_, t| { t.headers.insert("warning", http::HeaderValue::from_static("299 - \"careful\"")); })),
 ];
@@ -246,6 +250,8 @@ const OBJECTS: &[Defect] = &[
     defect("believes times that clients send", Misreports(|a, t| if is_object(t) && a.body["metadata"]["creationTimestamp"].is_string() { t.body["metadata"]["creationTimestamp"] = a.body["metadata"]["creationTimestamp"].clone() })),
     defect("records no managers", Misreports(|_, t| remove(&mut t.body, "/metadata", "managedFields"))),
     defect("records managers without their fields", Misreports(|_, t| for e in t.body.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut).into_iter().flatten() { remove(e, "", "fieldsV1") })),
+    defect("gives what it sets itself to who wrote", Misreports(|a, t| if a.method == Method::POST && let Some(fields) = t.body.pointer_mut("/metadata/managedFields/0/fieldsV1") { fields["f:status"] = json!({"f:loadBalancer": {}}) })),
+    defect("owns the fields of a selector one by one", Misreports(|_, t| for c in t.body.pointer_mut("/details/causes").and_then(Value::as_array_mut).into_iter().flatten() { if c["field"] == ".spec.selector" { c["field"] = json!(".spec.selector.a") } })),
     defect("records every manager as an update", Misreports(|_, t| for e in t.body.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut).into_iter().flatten() { e["operation"] = json!("Update"); remove(e, "", "subresource") })),
     defect("keeps one manager", Misreports(|_, t| if let Some(entries) = t.body.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut) { entries.truncate(1) })),
     defect("does not count generations", Misreports(|_, t| if t.body["metadata"]["generation"].is_u64() { t.body["metadata"]["generation"] = json!(1) })),
@@ -419,6 +425,14 @@ fn hide(asked: &Asked, told: &mut Told, pointer: &str, key: &str) {
     }
 }
 
+fn ports_of_slice(told: &mut Told) -> impl Iterator<Item = &mut Value> {
+    let ports = told
+        .body
+        .pointer_mut("/ports")
+        .and_then(Value::as_array_mut);
+    ports.into_iter().flatten()
+}
+
 fn keep_type(asked: &mut Asked) {
     if of_services(asked) && asked.method == Method::PATCH && asked.body["spec"]["type"].is_string()
     {
@@ -429,6 +443,7 @@ fn keep_type(asked: &mut Asked) {
 /// Services are treated wrongly.
 #[rustfmt::skip]
 const SERVICE: &[Defect] = &[
+    defect("fills in nothing of slices", Misreports(|a, t| if a.is_about("endpointslices") { ports_of_slice(t).for_each(|p| remove(p, "", "protocol")) })),
     defect("fills in no traffic policy", Misreports(|a, t| { hide(a, t, "/spec", "externalTrafficPolicy"); hide(a, t, "/spec", "internalTrafficPolicy") })),
     defect("gives Services no address", Misreports(|a, t| { hide(a, t, "/spec", "clusterIP"); hide(a, t, "/spec", "clusterIPs") })),
     defect("gives every Service the same address", Misreports(|a, t| if of_services(a) && t.body["spec"]["clusterIP"].is_string() { t.body["spec"]["clusterIP"] = json!("10.0.0.9") })),
@@ -437,6 +452,7 @@ const SERVICE: &[Defect] = &[
     defect("gives ExternalName Services an address", Misreports(|a, t| if a.body["spec"]["type"] == "ExternalName" { t.body["spec"]["clusterIP"] = json!("10.0.0.7") })),
     defect("gives no node ports", Misreports(|_, t| ports(t).for_each(|p| remove(p, "", "nodePort")))),
     defect("always gives node ports", Misreports(|_, t| ports(t).for_each(|p| if p["nodePort"].is_null() { p["nodePort"] = json!(30000) }))),
+    defect("gives each protocol a node port of its own", Misreports(|_, t| if let Some(p) = t.body.pointer_mut("/spec/ports/1") && p["protocol"] == "UDP" { p["nodePort"] = json!(30003) })),
     defect("gives every port the same node port", Misreports(|_, t| ports(t).for_each(|p| p["nodePort"] = json!(30001)))),
     defect("gives node ports of any number", Misreports(|_, t| ports(t).for_each(|p| if p["nodePort"].is_u64() { p["nodePort"] = json!(8080) }))),
     defect("takes names of target ports for numbers", Misreports(|_, t| ports(t).for_each(|p| if p["targetPort"].is_string() { p["targetPort"] = json!(0) }))),

@@ -10,8 +10,8 @@ use crate::schema::Schema;
 use crate::server::{DeleteOptions, State, Target};
 use crate::status::FieldError;
 
-/// Fills in names, conversion and, because names are accepted at once, the status.
-pub(crate) fn apply_defaults(crd: &mut Value, old: Option<&Value>) {
+/// Fills in names and conversion.
+pub(crate) fn apply_defaults(crd: &mut Value) {
     let spec = child(as_map(crd), "spec");
     let names = child(spec, "names");
     let kind = names
@@ -22,7 +22,11 @@ pub(crate) fn apply_defaults(crd: &mut Value, old: Option<&Value>) {
     default_to(names, "singular", json!(kind.to_lowercase()));
     default_to(names, "listKind", json!(format!("{kind}List")));
     default_to(child(spec, "conversion"), "strategy", json!("None"));
-    let names = spec.get("names").cloned().unwrap_or_default();
+}
+
+/// What the controllers of the real server set a moment later: the finalizer, and the status of names that are accepted.
+pub(crate) fn prepare(crd: &mut Value, old: Option<&Value>) {
+    let names = crd["spec"].get("names").cloned().unwrap_or_default();
     let stored: Vec<Value> = items(&crd["spec"]["versions"])
         .filter(|v| v["storage"] == json!(true))
         .map(|v| v["name"].clone())

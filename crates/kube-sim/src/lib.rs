@@ -6,14 +6,25 @@
 //!
 //! # What it does not do
 //!
-//! - Protobuf bodies: refused with 415. Of kubectl's commands that concerns `kubectl create KIND NAME`.
+//! - Protobuf bodies: refused with 415. Of kubectl's commands that concerns `kubectl create KIND NAME`. Answers are JSON: who
+//!   accepts YAML or protobuf only gets 406.
+//! - API groups, resources and paths of a real server that are not served here (`batch`, `endpoints`, `/openapi/v2`): 501,
+//!   where a 404 would say that the cluster has no such thing.
+//! - `null` as a value of a map or in a list, which Go reads as its zero: 501. YAML with a key that is there twice: 400.
 //! - `x-kubernetes-validations` (CEL), `oneOf`, `anyOf`, `allOf` and `not` in a schema, and conversion webhooks: the
 //!   CustomResourceDefinition is refused.
 //! - Subresources other than `status`, a namespace's `finalize` and a ServiceAccount's `token`: 501.
 //! - Tokens and RBAC count only with [`Builder::enforce_rbac`] and its sibling. Aggregated ClusterRoles and the rule that nobody grants
 //!   more than they have are not known, nor are admission webhooks.
 //! - Deployments are stored without anything that runs them.
-//! - Quantities, container probes, scheduling beyond node selectors and taints.
+//! - Container probes, volumes and security contexts are stored and not checked; no scheduling beyond node selectors and
+//!   taints. No ServiceAccount `default` appears in a namespace, and no volume with its token in a pod.
+//!
+//! # Where its words differ
+//!
+//! Codes, reasons and causes are those of the real server. Messages are shorter where that one adds examples and regular
+//! expressions or names of Go types, several unknown fields are told in alphabetical order, and the columns of tables
+//! have short descriptions. A CustomResourceDefinition has its status and its finalizer at once.
 //!
 //! [`Cluster`] is the way in:
 //!

@@ -98,6 +98,18 @@ pub(crate) fn default_to(map: &mut Map<String, Value>, key: &str, value: Value) 
     }
 }
 
+/// Removes `map[key]` where it is an empty map or list, as a Go field with `omitempty` is.
+pub(crate) fn drop_empty(map: &mut Map<String, Value>, key: &str) {
+    let is_empty = match map.get(key) {
+        Some(Value::Object(fields)) => fields.is_empty(),
+        Some(Value::Array(items)) => items.is_empty(),
+        _ => false,
+    };
+    if is_empty {
+        map.remove(key);
+    }
+}
+
 /// Replaces the finalizers; an empty list removes the field.
 pub(crate) fn set_finalizers(object: &mut Value, finalizers: &[String]) {
     let value = (!finalizers.is_empty()).then(|| json!(finalizers));

@@ -136,6 +136,16 @@ impl Registry {
             .get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
     }
 
+    /// Whether anything of this group is served.
+    pub(crate) fn has_group(&self, group: &str) -> bool {
+        self.iter().any(|r| r.group == group)
+    }
+
+    /// Whether a built-in kind is of this group.
+    pub(crate) fn has_builtin_group(&self, group: &str) -> bool {
+        self.iter().any(|r| r.group == group && r.custom.is_none())
+    }
+
     pub(crate) fn find_kind(&self, api_version: &str, kind: &str) -> Option<&Arc<Resource>> {
         self.iter()
             .find(|r| r.kind == kind && r.api_version() == api_version)

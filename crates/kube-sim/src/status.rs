@@ -241,6 +241,40 @@ impl Status {
         Self::new(400, "BadRequest", why)
     }
 
+    /// 400: a body that does not fit its kind.
+    pub(crate) fn undecodable(resource: &Resource, why: &str) -> Self {
+        Self::bad_request(format!(
+            "{} in version {:?} cannot be handled as a {}: {why}",
+            resource.kind, resource.version, resource.kind
+        ))
+    }
+
+    /// 400: `fieldValidation=Strict` and fields that are unknown, or there twice.
+    pub(crate) fn strict_decoding(resource: &Resource, faults: &[String]) -> Self {
+        Self::undecodable(
+            resource,
+            &format!("strict decoding error: {}", faults.join(", ")),
+        )
+    }
+
+    /// 422: what a patch makes of an object cannot be read as one.
+    pub(crate) fn invalid_patch(patched: &Value, why: &str) -> Self {
+        let fault = FieldError::invalid("patch", &json!(patched.to_string()), why);
+        Self::invalid_object("", "", "", vec![fault])
+    }
+
+    /// 400: the body names no object.
+    pub(crate) fn unnamed(name: &str) -> Self {
+        Self::bad_request(format!(
+            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        ))
+    }
+
+    /// 404 as text: paths that the real server's router does not know.
+    pub(crate) fn no_such_path() -> Self {
+        Self::new(404, "", "404 page not found\n")
+    }
+
     /// 500 as a plain error of the server comes out: without a reason.
     pub(crate) fn without_reason(why: &str) -> Self {
         Self::new(500, "", why)
@@ -260,8 +294,15 @@ impl Status {
         Self::new(
             406,
             "NotAcceptable",
-            "only the following media types are accepted: application/json, application/yaml",
+            "406: Not Acceptable: kube-sim answers with application/json only, and as=Table, as=PartialObjectMetadata and \
+             as=PartialObjectMetadataList of meta.k8s.io/v1",
         )
+    }
+
+    /// 406: a shape that is for single objects, or for lists.
+    pub(crate) fn wrong_shape(asked: &str, found: &str) -> Self {
+        let message = format!("you requested {asked}, but the requested object is {found}");
+        Self::new(406, "NotAcceptable", message)
     }
 
     /// 415: the body's media type is not known.
@@ -389,7 +430,12 @@ impl Status {
         if let (false, Some(map)) = (self.reason.is_empty(), body.as_object_mut()) {
             map.insert("reason".to_owned(), json!(self.reason));
         }
-        if let (false, Some(map)) = (details.is_empty(), body.as_object_mut()) {
+        // What the real server says without an object of its own comes with empty details.
+        let is_generic = matches!(
+            self.reason,
+            "MethodNotAllowed" | "NotAcceptable" | "NotFound"
+        ) || (self.code == 422 && details.is_empty());
+        if let (true, Some(map)) = (is_generic || !details.is_empty(), body.as_object_mut()) {
             map.insert("details".to_owned(), Value::Object(details));
         }
         body

@@ -6,6 +6,7 @@ use std::fmt;
 
 use k8s_openapi::api::{apps, coordination, core, discovery, policy, rbac};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,18 +21,68 @@ pub(crate) fn normalise(resource: &Resource, object: &mut Value) -> Result<Vec<S
     let Some(decode) = decoder(resource) else {
         return Ok(Vec::new());
     };
-    let known = decode(object).map_err(|error| {
-        Status::bad_request(format!(
-            "{} in version {:?} cannot be handled as a {}: {}",
-            resource.kind,
-            resource.version,
-            resource.kind,
-            as_go_says(&error)
-        ))
-    })?;
+    let known = decode(object).map_err(|error| refusal(resource, &error))?;
+    check_micro_times(resource, object)?;
     let mut unknown = Vec::new();
     keep(object, known, &Place::Root, &mut unknown);
     Ok(unknown)
+}
+
+/// The same for the metadata of a custom resource, whose other fields its schema knows.
+pub(crate) fn normalise_metadata(
+    resource: &Resource,
+    object: &mut Value,
+) -> Result<Vec<String>, Status> {
+    let mut unknown = Vec::new();
+    let Some(metadata) = object
+        .get_mut("metadata")
+        .filter(|_| resource.custom.is_some())
+    else {
+        return Ok(unknown);
+    };
+    let known = through::<ObjectMeta>(metadata).map_err(|error| refusal(resource, &error))?;
+    keep(
+        metadata,
+        known,
+        &Place::Field(&Place::Root, "metadata"),
+        &mut unknown,
+    );
+    Ok(unknown)
+}
+
+/// What does not fit its type is refused as the real server does; what fits in Go and not here is not implemented.
+fn refusal(resource: &Resource, error: &serde_json::Error) -> Status {
+    let text = error.to_string();
+    if text.contains("invalid type: null") {
+        return Status::not_implemented(&format!("null inside of a map or a list ({text})"));
+    }
+    if text.contains("missing field") {
+        return Status::not_implemented(&format!("objects that leave this out: {text}"));
+    }
+    Status::undecodable(resource, &as_go_says(error))
+}
+
+/// Fields of Go's `metav1.MicroTime`, which reads nothing but six digits behind the second.
+fn check_micro_times(resource: &Resource, object: &Value) -> Result<(), Status> {
+    let pointers: &[&str] = match resource.kind.as_str() {
+        "Lease" => &["/spec/acquireTime", "/spec/renewTime"],
+        "Event" => &["/eventTime", "/series/lastObservedTime"],
+        _ => &[],
+    };
+    for pointer in pointers {
+        let Some(text) = object.pointer(pointer).and_then(Value::as_str) else {
+            continue;
+        };
+        let fraction = text
+            .split_once('.')
+            .map(|(_, rest)| rest)
+            .unwrap_or_default();
+        if fraction.bytes().take_while(u8::is_ascii_digit).count() != 6 {
+            let why = format!("parsing time {text:?}: it needs six digits behind the second");
+            return Err(Status::undecodable(resource, &why));
+        }
+    }
+    Ok(())
 }
 
 type Decode = fn(&Value) -> Result<Value, serde_json::Error>;

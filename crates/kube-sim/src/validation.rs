@@ -48,91 +48,181 @@ pub(crate) fn is_qualified_name(text: &str) -> bool {
     !name.is_empty() && is_label_value(name)
 }
 
+/// What an RFC 1123 label is, as the API says it. The real server adds an example and a regular expression.
+pub(crate) const LABEL_RULE: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \
+    '-', and must start and end with an alphanumeric character";
+/// What an RFC 1123 subdomain is.
+pub(crate) const SUBDOMAIN_RULE: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric \
+    characters, '-' or '.', and must start and end with an alphanumeric character";
+const NAME_PART_RULE: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and \
+    end with an alphanumeric character";
+const LABEL_VALUE_RULE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' \
+    or '.', and must start and end with an alphanumeric character";
+const LABEL_KEY_RULE: &str = "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must \
+    start and end with an alphanumeric character with an optional DNS subdomain prefix and '/'";
+
+/// What is wrong with a key of a label, an annotation or a finalizer.
+pub(crate) fn qualified_name_faults(text: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    let name = match text.split_once('/') {
+        Some((_, name)) if name.contains('/') => return vec![LABEL_KEY_RULE.to_owned()],
+        Some((prefix, name)) => {
+            if prefix.is_empty() {
+                faults.push("prefix part must be non-empty".to_owned());
+            } else if !is_dns_subdomain(prefix) {
+                faults.push(format!("prefix part {SUBDOMAIN_RULE}"));
+            }
+            name
+        }
+        None => text,
+    };
+    if name.is_empty() {
+        faults.push("name part must be non-empty".to_owned());
+    } else if name.len() > 63 {
+        faults.push("name part must be no more than 63 bytes".to_owned());
+    }
+    let edge = |c: char| c.is_ascii_alphanumeric();
+    if !(name.starts_with(edge)
+        && name.ends_with(edge)
+        && name.chars().all(|c| edge(c) || "-_.".contains(c)))
+    {
+        faults.push(NAME_PART_RULE.to_owned());
+    }
+    faults
+}
+
+/// What is wrong with the value of a label.
+pub(crate) fn label_value_fault(text: &str) -> Option<&'static str> {
+    if is_label_value(text) {
+        None
+    } else if text.len() > 63 {
+        Some("must be no more than 63 bytes")
+    } else {
+        Some(LABEL_VALUE_RULE)
+    }
+}
+
+/// Faults in a map of labels, such as a selector.
+pub(crate) fn labels(path: &str, labels: &Value, faults: &mut Vec<FieldError>) {
+    for (key, value) in labels.as_object().into_iter().flatten() {
+        for detail in qualified_name_faults(key) {
+            faults.push(FieldError::invalid(path, &json!(key), detail));
+        }
+        if let Some(detail) = label_value_fault(value.as_str().unwrap_or_default()) {
+            faults.push(FieldError::invalid(path, value, detail));
+        }
+    }
+}
+
 /// Faults in `metadata`.
 pub(crate) fn metadata(resource: &Resource, object: &Value) -> Vec<FieldError> {
     let mut faults = Vec::new();
+    let prefix = object::meta_str(object, "generateName");
+    if !prefix.is_empty() {
+        // A prefix may end in a dash, since more follows.
+        let stem = prefix.strip_suffix('-').unwrap_or(prefix);
+        if let Some(rule) = broken_name_rule(resource, stem) {
+            faults.push(FieldError::invalid(
+                "metadata.generateName",
+                &json!(prefix),
+                rule,
+            ));
+        }
+    }
     let name = object::name(object);
     if let Some(rule) = broken_name_rule(resource, name) {
         faults.push(FieldError::invalid("metadata.name", &json!(name), rule));
     }
-    for (key, value) in object["metadata"]["labels"]
-        .as_object()
-        .into_iter()
-        .flatten()
-    {
-        if !is_qualified_name(key) {
-            faults.push(FieldError::invalid(
-                "metadata.labels",
-                &json!(key),
-                QUALIFIED_NAME_RULE,
-            ));
-        }
-        if !value.as_str().is_some_and(is_label_value) {
-            let rule = "a valid label must be an empty string or consist of at most 63 alphanumeric characters, \
-                        '-', '_' or '.', and must start and end with an alphanumeric character";
-            faults.push(FieldError::invalid("metadata.labels", value, rule));
-        }
+    let generation = &object["metadata"]["generation"];
+    if generation.as_i64().is_some_and(|number| number < 0) {
+        let detail = "must be greater than or equal to 0";
+        faults.push(FieldError::invalid(
+            "metadata.generation",
+            generation,
+            detail,
+        ));
     }
-    let mut annotation_bytes = 0;
-    for (key, value) in object["metadata"]["annotations"]
-        .as_object()
-        .into_iter()
-        .flatten()
-    {
-        annotation_bytes += key.len() + value.as_str().map_or(0, str::len);
+    labels(
+        "metadata.labels",
+        &object["metadata"]["labels"],
+        &mut faults,
+    );
+    annotations(&object["metadata"]["annotations"], &mut faults);
+    owner_references(object, &mut faults);
+    finalizers(resource, object, &mut faults);
+    faults
+}
+
+fn annotations(annotations: &Value, faults: &mut Vec<FieldError>) {
+    let mut bytes = 0;
+    for (key, value) in annotations.as_object().into_iter().flatten() {
+        bytes += key.len() + value.as_str().map_or(0, str::len);
         // Annotation keys may have upper case letters in their prefix.
-        if !is_qualified_name(&key.to_lowercase()) {
+        for detail in qualified_name_faults(&key.to_lowercase()) {
             faults.push(FieldError::invalid(
                 "metadata.annotations",
                 &json!(key),
-                QUALIFIED_NAME_RULE,
+                detail,
             ));
         }
     }
-    if annotation_bytes > MAX_ANNOTATION_BYTES {
+    if bytes > MAX_ANNOTATION_BYTES {
         faults.push(FieldError::too_long(
             "metadata.annotations",
             MAX_ANNOTATION_BYTES,
         ));
     }
-    for (i, finalizer) in object::finalizers(object).enumerate() {
-        if !is_qualified_name(finalizer) {
+}
+
+fn finalizers(resource: &Resource, object: &Value, faults: &mut Vec<FieldError>) {
+    const STANDARD: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
+    // Definitions and custom resources do not go through the validation of Kubernetes' own kinds.
+    let is_core = resource.custom.is_none() && resource.group != "apiextensions.k8s.io";
+    let all: Vec<&str> = object::finalizers(object).collect();
+    for (i, finalizer) in all.iter().enumerate() {
+        let wrong = qualified_name_faults(finalizer);
+        if is_core && wrong.is_empty() && !finalizer.contains('/') && !STANDARD.contains(finalizer)
+        {
             let path = format!("metadata.finalizers[{i}]");
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            faults.push(FieldError::invalid(&path, &json!(finalizer), detail));
+        }
+        for detail in wrong {
             faults.push(FieldError::invalid(
-                &path,
+                "metadata.finalizers",
                 &json!(finalizer),
-                QUALIFIED_NAME_RULE,
+                detail,
             ));
         }
     }
-    owner_references(object, &mut faults);
-    faults
+    if all.contains(&"orphan") && all.contains(&"foregroundDeletion") {
+        let detail = "finalizer orphan and foregroundDeletion cannot be both set";
+        faults.push(FieldError::invalid(
+            "metadata.finalizers",
+            &json!(all),
+            detail,
+        ));
+    }
 }
 
-const QUALIFIED_NAME_RULE: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must \
-                                   start and end with an alphanumeric character";
-
 fn broken_name_rule(resource: &Resource, name: &str) -> Option<&'static str> {
-    let rbac = resource.group == "rbac.authorization.k8s.io";
-    let (ok, rule) = if rbac {
-        (
-            !name.contains(['/', '%']) && name != "." && name != "..",
-            "may not be '.', '..' or contain '/' or '%'",
-        )
-    } else if resource.is("", "Namespace") || resource.is("", "Service") {
-        (
-            is_dns_label(name),
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start \
-             and end with an alphanumeric character",
-        )
-    } else {
-        (
-            is_dns_subdomain(name),
-            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
-             must start and end with an alphanumeric character",
-        )
-    };
-    (!ok).then_some(rule)
+    if resource.group == "rbac.authorization.k8s.io" {
+        return match name {
+            "." => Some("may not be '.'"),
+            ".." => Some("may not be '..'"),
+            _ if name.contains('/') => Some("may not contain '/'"),
+            _ if name.contains('%') => Some("may not contain '%'"),
+            _ => None,
+        };
+    }
+    if resource.is("", "Namespace") || resource.is("", "Service") {
+        return match name {
+            _ if is_dns_label(name) => None,
+            _ if name.contains('.') => Some("must not contain dots"),
+            _ => Some(LABEL_RULE),
+        };
+    }
+    (!is_dns_subdomain(name)).then_some(SUBDOMAIN_RULE)
 }
 
 fn owner_references(object: &Value, faults: &mut Vec<FieldError>) {
@@ -144,13 +234,29 @@ fn owner_references(object: &Value, faults: &mut Vec<FieldError>) {
                 faults.push(FieldError::required(&path, "must not be empty"));
             }
         }
+        if owner["apiVersion"]
+            .as_str()
+            .unwrap_or_default()
+            .matches('/')
+            .count()
+            > 1
+        {
+            let path = format!("metadata.ownerReferences[{i}].apiVersion");
+            let detail = "must be <group>/<version> or <version>";
+            faults.push(FieldError::invalid(&path, &owner["apiVersion"], detail));
+        }
+        if owner["apiVersion"] == "v1" && owner["kind"] == "Event" {
+            let path = format!("metadata.ownerReferences[{i}]");
+            let detail = "/v1, Kind=Event is disallowed from being an owner";
+            faults.push(FieldError::invalid(&path, owner, detail));
+        }
         controllers += usize::from(owner["controller"] == json!(true));
     }
     if controllers > 1 {
         let detail = "Only one reference can have Controller set to true";
         faults.push(FieldError::invalid(
             "metadata.ownerReferences",
-            &json!(controllers),
+            &object["metadata"]["ownerReferences"],
             detail,
         ));
     }

@@ -405,7 +405,7 @@ fn a_node_port_in_use_is_refused_and_an_omitted_one_kept() {
         &api,
         &services,
         "a",
-        json!({"spec": {"ports": [{"port": 80, "name": "web"}]}}),
+        json!({"spec": {"ports": [{"port": 81}]}}),
     )
     .unwrap();
     assert_eq!(again["spec"]["ports"][0]["nodePort"], 30080);

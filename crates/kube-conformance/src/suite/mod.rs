@@ -13,6 +13,7 @@ macro_rules! group {
 
 mod access;
 mod apply;
+mod built_in;
 mod definition;
 mod deletion;
 mod discovery;
@@ -30,6 +31,7 @@ mod service;
 mod service_status;
 mod shape;
 mod status;
+mod strict;
 mod validation;
 mod watching;
 mod write;
@@ -53,6 +55,8 @@ pub fn assertions() -> Vec<Assertion> {
         namespace::ASSERTIONS,
         definition::ASSERTIONS,
         validation::ASSERTIONS,
+        strict::ASSERTIONS,
+        built_in::ASSERTIONS,
         shape::ASSERTIONS,
         service::ASSERTIONS,
         service_status::ASSERTIONS,

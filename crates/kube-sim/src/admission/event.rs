@@ -11,7 +11,7 @@ const MAX_NOTE: usize = 1024;
 const MAX_TEXT: usize = 128;
 
 /// Faults of an event in its stored form.
-pub(super) fn validate(event: &Value) -> Vec<FieldError> {
+pub(super) fn validate(old: Option<&Value>, event: &Value) -> Vec<FieldError> {
     let about = event["involvedObject"]["namespace"]
         .as_str()
         .unwrap_or_default();
@@ -32,8 +32,46 @@ pub(super) fn validate(event: &Value) -> Vec<FieldError> {
     }
     if is_new {
         faults.extend(faults_of_new(event));
+        faults.extend(old.into_iter().flat_map(|old| changed(old, event)));
     }
     faults
+}
+
+/// A new event is fixed but for its series.
+fn changed(old: &Value, event: &Value) -> Vec<FieldError> {
+    let fixed = [
+        "involvedObject",
+        "reason",
+        "message",
+        "source",
+        "type",
+        "eventTime",
+        "action",
+        "related",
+        "reportingComponent",
+        "reportingInstance",
+    ];
+    let mut faults: Vec<FieldError> = fixed
+        .into_iter()
+        .filter(|key| set(&old[*key]) != set(&event[*key]))
+        .map(|key| FieldError::invalid(key, &event[key], "field is immutable"))
+        .collect();
+    if !event["series"].is_null() && event["series"]["count"].as_i64().unwrap_or(0) < 2 {
+        faults.push(FieldError::invalid(
+            "series.count",
+            &json!(""),
+            "should be at least 2",
+        ));
+    }
+    faults
+}
+
+/// A value, or nothing where Go's zero stands for it.
+fn set(value: &Value) -> Option<&Value> {
+    let is_zero = value.is_null()
+        || value.as_str().is_some_and(str::is_empty)
+        || value.as_object().is_some_and(serde_json::Map::is_empty);
+    (!is_zero).then_some(value)
 }
 
 fn faults_of_new(event: &Value) -> Vec<FieldError> {

@@ -1,10 +1,13 @@
 //! What the API server itself does to objects of built-in kinds: defaults, rules, allocation.
 
 mod allocated;
+mod data;
+mod endpoint_slice;
 mod event;
+mod node;
+mod rbac;
 mod service;
-
-use std::sync::Arc;
+mod workload;
 
 use serde_json::{Value, json};
 
@@ -57,30 +60,77 @@ pub(crate) fn reset_status(resource: &Resource, object: &mut Value) {
     object::put(as_map(object), "status", status);
 }
 
-/// Fills in what the client left open.
-pub(crate) fn apply_defaults(
-    state: &mut State,
-    resource: &Arc<Resource>,
-    old: Option<&Value>,
-    object: &mut Value,
-) {
+/// Fills in what the client left open, from what it sent alone.
+pub(crate) fn apply_defaults(resource: &Resource, object: &mut Value) {
     if resource.custom.is_some() {
         return;
     }
     match resource.kind.as_str() {
-        "Service" => service::apply_defaults(state, old, object),
+        "Service" => service::apply_defaults(object),
         "Namespace" => namespace_defaults(object),
+        "EndpointSlice" => endpoint_slice_defaults(object),
+        "Lease" => drop(child(as_map(object), "spec")),
+        "ClusterRole" | "Role" => default_to(as_map(object), "rules", json!([])),
         "DaemonSet" => daemon_set_defaults(object),
         "Deployment" => deployment_defaults(object),
         "Pod" => pod_spec_defaults(child(as_map(object), "spec")),
         "Secret" => default_to(as_map(object), "type", json!("Opaque")),
-        "CustomResourceDefinition" => crd::apply_defaults(object, old),
+        "CustomResourceDefinition" => crd::apply_defaults(object),
         "ClusterRoleBinding" | "RoleBinding" => binding_defaults(object),
         _ => {}
     }
     if resource.kind == "Secret" {
         encode_string_data(object);
     }
+    if matches!(resource.kind.as_str(), "ConfigMap" | "Secret") {
+        let map = as_map(object);
+        object::drop_empty(map, "data");
+        object::drop_empty(map, "binaryData");
+    }
+}
+
+/// What the server itself sets in an object that is stored: addresses and ports, the finalizers of its own.
+pub(crate) fn prepare(
+    state: &mut State,
+    resource: &Resource,
+    old: Option<&Value>,
+    object: &mut Value,
+) {
+    if resource.custom.is_some() {
+        return;
+    }
+    match (resource.kind.as_str(), old) {
+        ("Service", _) => service::prepare(state, old, object),
+        ("CustomResourceDefinition", _) => crd::prepare(object, old),
+        // The finalizers in the spec change by `/finalize` only.
+        ("Namespace", Some(old)) => {
+            let finalizers = old["spec"].get("finalizers").cloned();
+            object::put(child(as_map(object), "spec"), "finalizers", finalizers);
+        }
+        ("Namespace", None) => {
+            default_to(
+                child(as_map(object), "spec"),
+                "finalizers",
+                json!(["kubernetes"]),
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Whether a PUT of an object that does not exist creates it: `AllowCreateOnUpdate` of kubernetes `pkg/registry`.
+pub(crate) fn is_made_by_a_put(resource: &Resource) -> bool {
+    resource.custom.is_none()
+        && (resource.group == "rbac.authorization.k8s.io"
+            || matches!(resource.kind.as_str(), "Event" | "Lease" | "Service"))
+}
+
+/// What the server remarks on an object that it takes.
+pub(crate) fn warnings(resource: &Resource, object: &Value) -> Vec<String> {
+    if resource.is("", "Service") {
+        return service::warnings(object);
+    }
+    Vec::new()
 }
 
 /// Faults in an object of a built-in kind.
@@ -95,22 +145,70 @@ pub(crate) fn validate(
     }
     match resource.kind.as_str() {
         "Service" => service::validate(state, old, object),
-        "DaemonSet" | "Deployment" => validate_workload(old, object),
-        "Pod" => validate_containers("spec", &object["spec"]),
-        "EndpointSlice" => validate_endpoint_slice(object),
+        "ConfigMap" | "Secret" => data::validate(resource, old, object),
+        "DaemonSet" | "Deployment" => workload::validate(resource, old, object),
+        "Pod" => workload::validate_pod(old, object),
+        "Node" => node::validate(old, object),
+        "EndpointSlice" => endpoint_slice::validate(old, object),
         "Lease" => validate_lease(object),
         "CustomResourceDefinition" => crd::validate(old, object),
-        "Event" => event::validate(object),
+        "Event" => event::validate(old, object),
+        "ClusterRole" | "Role" | "ClusterRoleBinding" | "RoleBinding" => {
+            rbac::validate(resource, old, object)
+        }
         _ => Vec::new(),
     }
 }
 
 /// Faults in a status that is written by itself.
-pub(crate) fn validate_status(resource: &Resource, object: &Value) -> Vec<FieldError> {
-    if resource.is("", "Service") {
-        return service::validate_status(object);
+pub(crate) fn validate_status(
+    resource: &Resource,
+    old: Option<&Value>,
+    object: &Value,
+) -> Vec<FieldError> {
+    if resource.custom.is_some() {
+        return Vec::new();
     }
-    Vec::new()
+    match resource.kind.as_str() {
+        "Service" => service::validate_status(object),
+        "Node" => node::validate(old, object),
+        "Namespace" => validate_phase(object),
+        _ => Vec::new(),
+    }
+}
+
+/// Faults in the finalizers of a namespace's spec.
+pub(crate) fn validate_finalizers(namespace: &Value) -> Vec<FieldError> {
+    let finalizers = object::items(&namespace["spec"]["finalizers"]);
+    let mut faults = Vec::new();
+    for (i, finalizer) in finalizers.enumerate() {
+        let text = finalizer.as_str().unwrap_or_default();
+        if text != "kubernetes"
+            && !(text.contains('/') && crate::validation::is_qualified_name(text))
+        {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            faults.push(FieldError::invalid(
+                &format!("spec.finalizers[{i}]"),
+                finalizer,
+                detail,
+            ));
+        }
+    }
+    faults
+}
+
+fn validate_phase(namespace: &Value) -> Vec<FieldError> {
+    let phase = &namespace["status"]["phase"];
+    let (wanted, when) = if object::is_terminating(namespace) {
+        ("Terminating", "is not empty")
+    } else {
+        ("Active", "is empty")
+    };
+    if phase.is_null() || *phase == wanted {
+        return Vec::new();
+    }
+    let detail = format!("may only be '{wanted}' if `deletionTimestamp` {when}");
+    vec![FieldError::invalid("status.Phase", phase, detail)]
 }
 
 /// Whether nothing holds a terminating object up any more.
@@ -162,12 +260,16 @@ fn namespace_defaults(object: &mut Value) {
     let name = object::name(object).to_owned();
     child(metadata_mut(object), "labels")
         .insert("kubernetes.io/metadata.name".to_owned(), json!(name));
-    if !object::is_terminating(object) {
-        default_to(
-            child(as_map(object), "spec"),
-            "finalizers",
-            json!(["kubernetes"]),
-        );
+}
+
+fn endpoint_slice_defaults(object: &mut Value) {
+    for port in object["ports"].as_array_mut().into_iter().flatten() {
+        let port = as_map(port);
+        default_to(port, "name", json!(""));
+        default_to(port, "protocol", json!("TCP"));
+    }
+    for endpoint in object["endpoints"].as_array_mut().into_iter().flatten() {
+        default_to(as_map(endpoint), "conditions", json!({}));
     }
 }
 
@@ -275,67 +377,6 @@ fn pod_spec_defaults(spec: &mut serde_json::Map<String, Value>) {
             .flatten()
         {
             default_to(as_map(port), "protocol", json!("TCP"));
-        }
-    }
-}
-
-fn validate_workload(old: Option<&Value>, object: &Value) -> Vec<FieldError> {
-    let mut faults = Vec::new();
-    let selector = &object["spec"]["selector"];
-    if selector.is_null() {
-        faults.push(FieldError::required("spec.selector", ""));
-    } else if let Ok(parsed) = crate::selector::LabelSelector::from_object(selector)
-        && !parsed.matches(&object["spec"]["template"]["metadata"]["labels"])
-    {
-        let labels = &object["spec"]["template"]["metadata"]["labels"];
-        let detail = "`selector` does not match template `labels`";
-        faults.push(FieldError::invalid(
-            "spec.template.metadata.labels",
-            labels,
-            detail,
-        ));
-    }
-    if old.is_some_and(|old| old["spec"]["selector"] != *selector) {
-        faults.push(FieldError::invalid(
-            "spec.selector",
-            selector,
-            "field is immutable",
-        ));
-    }
-    faults.extend(validate_containers(
-        "spec.template.spec",
-        &object["spec"]["template"]["spec"],
-    ));
-    faults
-}
-
-fn validate_containers(path: &str, spec: &Value) -> Vec<FieldError> {
-    let mut faults = Vec::new();
-    let containers: Vec<&Value> = object::items(&spec["containers"]).collect();
-    if containers.is_empty() {
-        faults.push(FieldError::required(&format!("{path}.containers"), ""));
-    }
-    for (i, container) in containers.iter().enumerate() {
-        for key in ["name", "image"] {
-            if container[key].as_str().unwrap_or_default().is_empty() {
-                faults.push(FieldError::required(
-                    &format!("{path}.containers[{i}].{key}"),
-                    "",
-                ));
-            }
-        }
-    }
-    faults
-}
-
-fn validate_endpoint_slice(object: &Value) -> Vec<FieldError> {
-    let kind = &object["addressType"];
-    match kind.as_str() {
-        None => vec![FieldError::required("addressType", "")],
-        Some("IPv4" | "IPv6" | "FQDN") => Vec::new(),
-        Some(_) => {
-            let allowed = ["FQDN", "IPv4", "IPv6"].map(str::to_owned);
-            vec![FieldError::not_supported("addressType", kind, &allowed)]
         }
     }
 }

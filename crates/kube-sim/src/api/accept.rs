@@ -15,8 +15,10 @@ pub(crate) struct Accept {
 pub(crate) enum Shape {
     /// The objects themselves.
     Full,
-    /// `meta.k8s.io/v1` PartialObjectMetadata or its list.
+    /// `meta.k8s.io/v1` PartialObjectMetadata.
     Partial,
+    /// `meta.k8s.io/v1` PartialObjectMetadataList.
+    PartialList,
     /// `meta.k8s.io/v1` Table.
     Table,
 }
@@ -36,10 +38,7 @@ impl Accept {
             let media_type = parts.next().unwrap_or_default();
             let parameters: Vec<(&str, &str)> = parts.filter_map(|p| p.split_once('=')).collect();
             let parameter = |key| parameters.iter().find(|(k, _)| *k == key).map(|(_, v)| *v);
-            if media_type.starts_with("text/plain") {
-                return Ok(plain);
-            }
-            if !matches!(media_type, "application/json" | "*/*" | "application/*") {
+            if !matches!(media_type, "application/json" | "*/*") {
                 continue;
             }
             match (parameter("as"), parameter("g"), parameter("v")) {
@@ -50,13 +49,15 @@ impl Accept {
                         ..plain
                     });
                 }
-                (
-                    Some("PartialObjectMetadata" | "PartialObjectMetadataList"),
-                    Some("meta.k8s.io"),
-                    Some("v1"),
-                ) => {
+                (Some("PartialObjectMetadata"), Some("meta.k8s.io"), Some("v1")) => {
                     return Ok(Self {
                         shape: Shape::Partial,
+                        ..plain
+                    });
+                }
+                (Some("PartialObjectMetadataList"), Some("meta.k8s.io"), Some("v1")) => {
+                    return Ok(Self {
+                        shape: Shape::PartialList,
                         ..plain
                     });
                 }
@@ -82,7 +83,7 @@ mod tests {
         let kubectl = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
         assert_eq!(Accept::parse(kubectl).unwrap().shape, Shape::Table);
         let meta = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-        assert_eq!(Accept::parse(meta).unwrap().shape, Shape::Partial);
+        assert_eq!(Accept::parse(meta).unwrap().shape, Shape::PartialList);
         let typed = "application/vnd.kubernetes.protobuf,application/json";
         assert_eq!(Accept::parse(typed).unwrap().shape, Shape::Full);
         assert!(Accept::parse("application/vnd.kubernetes.protobuf").is_err());

@@ -3,8 +3,11 @@
 mod accept;
 mod body;
 mod discovery;
+mod json;
 mod openapi;
+mod options;
 mod route;
+mod unserved;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT, WARNING};
+use http::header::{ACCEPT, CONTENT_TYPE, WARNING};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Value, json};
@@ -22,10 +25,9 @@ use crate::counter::Changes;
 use crate::faults::{ConnectionReset, Fault, Faults};
 use crate::resource::Registry;
 use crate::server::{
-    ApiServer, DeleteOptions, Deleted, FieldValidation, List, ListOptions, Patch, Propagation,
-    Target, WatchOptions, WriteOptions, Written,
+    ApiServer, Deleted, FieldValidation, List, Patch, Target, WatchOptions, WriteOptions, Written,
 };
-use crate::status::{FieldError, Status};
+use crate::status::Status;
 use crate::table;
 
 pub use body::ResponseBody;
@@ -165,6 +167,12 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn answer(&self, route: Route, registry: &Registry) -> Result<Response<ResponseBody>, Status> {
+        if let Route::Health = route {
+            if self.query.has("verbose") || self.query.has("exclude") {
+                return Err(Status::not_implemented("the single checks of its health"));
+            }
+            return Ok(text("ok"));
+        }
         let accept = Accept::parse(self.header(ACCEPT.as_str()))?;
         match route {
             Route::Health => Ok(text("ok")),
@@ -232,6 +240,38 @@ impl Call<'_> {
         self.access.authorize(self.user, &asked, self.server)
     }
 
+    /// Whether the method, the namespace and the shape that is accepted fit what the path names.
+    fn check_shape(
+        &self,
+        request: &ResourceRequest,
+        accept: &Accept,
+        watch: bool,
+    ) -> Result<(), Status> {
+        let target = &request.target;
+        if target.resource.namespaced && target.namespace.is_none() && *self.method != Method::GET {
+            // A write needs the namespace in its path.
+            return Err(match target.resource.custom {
+                Some(_) => Status::no_such_path(),
+                None => Status::method_not_allowed(),
+            });
+        }
+        let is_list = request.name.is_none() && *self.method != Method::POST && !watch;
+        match accept.shape {
+            Shape::Partial if is_list => {
+                return Err(Status::wrong_shape("PartialObjectMetadata", "a list"));
+            }
+            Shape::PartialList if !is_list && !watch => {
+                return Err(Status::wrong_shape(
+                    "PartialObjectMetadataList",
+                    "not a list",
+                ));
+            }
+            Shape::Table => drop(self.rows()?),
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn resource(
         &self,
         request: &ResourceRequest,
@@ -239,9 +279,19 @@ impl Call<'_> {
     ) -> Result<Response<ResponseBody>, Status> {
         let target = &request.target;
         let watch = self.query.flag("watch") || request.legacy_watch;
+        self.check_shape(request, accept, watch)?;
         match (self.method.as_str(), request.name.as_deref()) {
+            (method, _)
+                if request.subresource == Some(Subresource::Finalize) && method != "PUT" =>
+            {
+                Err(Status::method_not_allowed())
+            }
+            ("DELETE", None) if target.resource.is("", "Namespace") => {
+                Err(Status::method_not_allowed())
+            }
             ("GET", None) if watch => self.watch(target, accept, String::new()),
-            ("GET", Some(name)) if watch => {
+            // As in the real server, "watch" counts for collections only, and for names below the old "/watch/".
+            ("GET", Some(name)) if request.legacy_watch => {
                 self.watch(target, accept, format!("metadata.name={name}"))
             }
             ("GET", None) => {
@@ -255,6 +305,7 @@ impl Call<'_> {
                 Ok(ok(&self.show_list(target, &list, accept)))
             }
             ("GET", Some(name)) => {
+                self.check_revision()?;
                 let object = match self.read_at {
                     Some(revision) => self.server.get_at(target, name, revision)?,
                     None => self.server.get(target, name)?,
@@ -263,8 +314,9 @@ impl Call<'_> {
             }
             ("POST", None) => {
                 let options = self.write_options()?;
-                let written = self.server.create(target, self.object()?, &options)?;
-                Ok(self.written(target, written, accept))
+                let (object, warnings) = self.checked_object(target, &options)?;
+                let written = self.server.create(target, object, &options)?;
+                Ok(self.written(target, written, &warnings, accept))
             }
             ("POST", Some(name)) if request.subresource == Some(Subresource::Token) => {
                 let answer = self.server.request_token(target, name, &self.object()?)?;
@@ -274,7 +326,8 @@ impl Call<'_> {
                 Err(Status::method_not_allowed())
             }
             ("PUT", Some(name)) => {
-                let (object, options) = (self.object()?, self.write_options()?);
+                let options = self.write_options()?;
+                let (object, warnings) = self.checked_object(target, &options)?;
                 let server = self.server;
                 let written = match request.subresource {
                     Some(Subresource::Status) => {
@@ -285,19 +338,17 @@ impl Call<'_> {
                     }
                     _ => server.update(target, name, object, &options)?,
                 };
-                Ok(self.written(target, written, accept))
+                Ok(self.written(target, written, &warnings, accept))
             }
             ("PATCH", Some(name)) => {
-                let (patch, options) = (
-                    self.patch(target.resource.custom.is_some())?,
-                    self.write_options()?,
-                );
+                let options = self.write_options()?;
+                let (patch, warnings) = self.patch(target, &options)?;
                 let written = if request.subresource == Some(Subresource::Status) {
                     self.server.patch_status(target, name, &patch, &options)?
                 } else {
                     self.server.patch(target, name, &patch, &options)?
                 };
-                Ok(self.written(target, written, accept))
+                Ok(self.written(target, written, &warnings, accept))
             }
             ("DELETE", Some(name)) if request.subresource.is_none() => {
                 let deleted = self
@@ -340,6 +391,7 @@ impl Call<'_> {
                 format!("{fields},{name}")
             };
         }
+        self.check_watch_options()?;
         let options = WatchOptions {
             label_selector: self.query.text("labelSelector"),
             field_selector: fields,
@@ -357,21 +409,21 @@ impl Call<'_> {
         let shaper = Shaper {
             clock: self.server.clock().clone(),
             accept: accept.clone(),
-            objects: self.rows(),
+            objects: self.rows()?,
             told_columns: false,
         };
         let body = ResponseBody::watch(watch, shaper, self.cuts.clone());
         Ok(with_type(StatusCode::OK, "application/json", body))
     }
 
-    fn rows(&self) -> table::RowObject {
+    fn rows(&self) -> Result<table::RowObject, Status> {
         table::RowObject::parse(&self.query.text("includeObject"))
     }
 
     fn show(&self, target: &Target, object: Value, accept: &Accept) -> Value {
         match accept.shape {
             Shape::Full => object,
-            Shape::Partial => discovery::partial(&object),
+            Shape::Partial | Shape::PartialList => discovery::partial(&object),
             Shape::Table => {
                 let revision = object["metadata"]["resourceVersion"].clone();
                 let rows = std::slice::from_ref(&object);
@@ -379,7 +431,7 @@ impl Call<'_> {
                     &target.resource,
                     rows,
                     &json!({"resourceVersion": revision}),
-                    self.rows(),
+                    self.rows().unwrap_or_default(),
                     self.server.clock().now(),
                 )
             }
@@ -396,12 +448,12 @@ impl Call<'_> {
         }
         match accept.shape {
             Shape::Full => discovery::list(&target.resource, &list.items, &metadata),
-            Shape::Partial => discovery::partial_list(&list.items, &metadata),
+            Shape::Partial | Shape::PartialList => discovery::partial_list(&list.items, &metadata),
             Shape::Table => table::render(
                 &target.resource,
                 &list.items,
                 &metadata,
-                self.rows(),
+                self.rows().unwrap_or_default(),
                 self.server.clock().now(),
             ),
         }
@@ -411,6 +463,7 @@ impl Call<'_> {
         &self,
         target: &Target,
         written: Written,
+        warnings: &[String],
         accept: &Accept,
     ) -> Response<ResponseBody> {
         let code = if written.created {
@@ -419,7 +472,7 @@ impl Call<'_> {
             StatusCode::OK
         };
         let mut response = json_response(code, &self.show(target, written.object, accept));
-        for warning in &written.warnings {
+        for warning in warnings.iter().chain(&written.warnings) {
             let text = format!("299 - {warning:?}");
             if let Ok(value) = text.parse() {
                 response.headers_mut().append(WARNING, value);
@@ -445,126 +498,84 @@ impl Call<'_> {
 
     /// The body as an object, JSON or YAML.
     fn object(&self) -> Result<Value, Status> {
+        Ok(self.object_and_duplicates()?.0)
+    }
+
+    fn object_and_duplicates(&self) -> Result<(Value, Vec<String>), Status> {
         match self.media_type() {
             "" | "application/json" | "*/*" => self.json_body(),
-            "application/yaml" | "application/x-yaml" => self.yaml_body(),
+            "application/yaml" | "application/x-yaml" => Ok((self.yaml_body()?, Vec::new())),
             other => Err(Status::unsupported_media_type(other)),
         }
     }
 
-    fn json_body(&self) -> Result<Value, Status> {
-        serde_json::from_slice(&self.body)
+    /// The body as an object, and what is to be said of fields that are there twice.
+    fn checked_object(
+        &self,
+        target: &Target,
+        options: &WriteOptions,
+    ) -> Result<(Value, Vec<String>), Status> {
+        let (object, duplicates) = self.object_and_duplicates()?;
+        Ok((object, judge_duplicates(target, &duplicates, options)?))
+    }
+
+    fn json_body(&self) -> Result<(Value, Vec<String>), Status> {
+        json::parse(&self.body)
             .map_err(|e| Status::bad_request(format!("the request body is not JSON: {e}")))
     }
 
     fn yaml_body(&self) -> Result<Value, Status> {
         let text = std::str::from_utf8(&self.body)
             .map_err(|e| Status::bad_request(format!("the request body is not UTF-8: {e}")))?;
-        serde_saphyr::from_str(text)
-            .map_err(|e| Status::bad_request(format!("the request body is not YAML: {e}")))
+        serde_saphyr::from_str(text).map_err(|e| {
+            Status::bad_request(format!(
+                "kube-sim cannot read the request body as YAML: {e}"
+            ))
+        })
     }
 
-    fn patch(&self, is_custom: bool) -> Result<Patch, Status> {
-        match self.media_type() {
-            "application/json-patch+json" => self.json_body().map(Patch::Json),
-            "application/merge-patch+json" => self.json_body().map(Patch::Merge),
-            "application/strategic-merge-patch+json" => self.json_body().map(Patch::Strategic),
+    fn patch(
+        &self,
+        target: &Target,
+        options: &WriteOptions,
+    ) -> Result<(Patch, Vec<String>), Status> {
+        let kind: fn(Value) -> Patch = match self.media_type() {
+            "application/json-patch+json" => Patch::Json,
+            "application/merge-patch+json" => Patch::Merge,
+            "application/strategic-merge-patch+json" => Patch::Strategic,
             // JSON is YAML, and far quicker to read.
-            "application/apply-patch+yaml" => self
-                .json_body()
-                .or_else(|_| self.yaml_body())
-                .map(Patch::Apply),
-            _ => Err(Status::unsupported_patch(is_custom)),
-        }
-    }
-
-    fn list_options(&self) -> Result<ListOptions, Status> {
-        Ok(ListOptions {
-            label_selector: self.query.text("labelSelector"),
-            field_selector: self.query.text("fieldSelector"),
-            limit: self
-                .query
-                .number("limit")?
-                .and_then(|n| usize::try_from(n).ok())
-                .unwrap_or(0),
-            continue_token: self.query.text("continue"),
-            resource_version: self.query.text("resourceVersion"),
-            resource_version_match: self.query.text("resourceVersionMatch"),
-        })
-    }
-
-    fn write_options(&self) -> Result<WriteOptions, Status> {
-        let mut field_manager = self.query.text("fieldManager");
-        if field_manager.is_empty() && self.media_type() != "application/apply-patch+yaml" {
-            // As the real server: the first word of the user agent stands in.
-            let agent = self.header(USER_AGENT.as_str());
-            let word = agent.split('/').next().filter(|s| !s.is_empty());
-            word.unwrap_or("unknown").clone_into(&mut field_manager);
-        }
-        let field_validation = match self.query.text("fieldValidation").as_str() {
-            "" | "Warn" => FieldValidation::Warn,
-            "Strict" => FieldValidation::Strict,
-            "Ignore" => FieldValidation::Ignore,
-            other => {
-                let allowed = ["Ignore", "Strict", "Warn"].map(str::to_owned);
-                let fault = FieldError::not_supported("fieldValidation", &json!(other), &allowed);
-                return Err(self.options_fault(fault));
+            "application/apply-patch+yaml" => {
+                let read = self.json_body();
+                let (config, duplicates) = match read {
+                    Ok(read) => read,
+                    Err(_) => (self.yaml_body()?, Vec::new()),
+                };
+                let warnings = judge_duplicates(target, &duplicates, options)?;
+                return Ok((Patch::Apply(config), warnings));
             }
+            _ => return Err(Status::unsupported_patch(target.resource.custom.is_some())),
         };
-        let is_apply = self.media_type() == "application/apply-patch+yaml";
-        if is_apply && field_manager.is_empty() {
-            let fault = FieldError::required("fieldManager", "is required for apply patch");
-            return Err(self.options_fault(fault));
-        }
-        if !is_apply && self.query.flag("force") {
-            let detail = "may not be specified for non-apply patch";
-            return Err(self.options_fault(FieldError::forbidden("force", detail)));
-        }
-        Ok(WriteOptions {
-            dry_run: self.dry_run()?,
-            field_manager,
-            field_validation,
-            force: self.query.flag("force"),
-        })
+        let (patch, duplicates) = self.json_body()?;
+        Ok((kind(patch), judge_duplicates(target, &duplicates, options)?))
     }
+}
 
-    /// 422 for a parameter of a write.
-    fn options_fault(&self, fault: FieldError) -> Status {
-        let kind = match self.method.as_str() {
-            "POST" => "CreateOptions",
-            "PUT" => "UpdateOptions",
-            "DELETE" => "DeleteOptions",
-            _ => "PatchOptions",
-        };
-        Status::invalid_kind("meta.k8s.io", kind, vec![fault])
-    }
-
-    fn dry_run(&self) -> Result<bool, Status> {
-        match self.query.text("dryRun").as_str() {
-            "" => Ok(false),
-            "All" => Ok(true),
-            other => {
-                let fault = FieldError::not_supported("dryRun", &json!(other), &["All".to_owned()]);
-                Err(self.options_fault(fault))
-            }
+/// Fields that are there twice, by what `fieldValidation` asks: a refusal, warnings, or nothing.
+fn judge_duplicates(
+    target: &Target,
+    duplicates: &[String],
+    options: &WriteOptions,
+) -> Result<Vec<String>, Status> {
+    let texts: Vec<String> = duplicates
+        .iter()
+        .map(|path| format!("duplicate field {path:?}"))
+        .collect();
+    match options.field_validation {
+        FieldValidation::Strict if !texts.is_empty() => {
+            Err(Status::strict_decoding(&target.resource, &texts))
         }
-    }
-
-    fn delete_options(&self) -> Result<DeleteOptions, Status> {
-        // As in the real server: options in a body hide those of the query.
-        if !self.body.is_empty() {
-            return DeleteOptions::from_body(&self.object()?);
-        }
-        let mut options = DeleteOptions::default();
-        let policy = self.query.text("propagationPolicy");
-        if !policy.is_empty() {
-            options.propagation = Some(Propagation::parse(&policy)?);
-        }
-        if let Some(seconds) = self.query.number("gracePeriodSeconds")? {
-            options.grace_period_seconds = i64::try_from(seconds).ok();
-        }
-        options.dry_run = self.dry_run()?;
-        Ok(options)
+        FieldValidation::Ignore => Ok(Vec::new()),
+        _ => Ok(texts),
     }
 }
 
@@ -581,7 +592,7 @@ impl Shaper {
     fn shape(&mut self, target: &Target, event: crate::server::WatchEvent) -> Value {
         let object = match (self.accept.shape, event.kind) {
             (_, "ERROR") | (Shape::Full, _) => event.object,
-            (Shape::Partial, _) => discovery::partial(&event.object),
+            (Shape::Partial | Shape::PartialList, _) => discovery::partial(&event.object),
             (Shape::Table, kind) => {
                 let metadata =
                     json!({"resourceVersion": event.object["metadata"]["resourceVersion"]});
@@ -614,6 +625,11 @@ fn ok(body: &Value) -> Response<ResponseBody> {
 
 fn failure(status: &Status) -> Response<ResponseBody> {
     let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if status.code == 404 && status.reason.is_empty() {
+        let mut response = text(&status.message);
+        *response.status_mut() = code;
+        return response;
+    }
     let mut response = json_response(code, &status.to_json());
     if let Some(seconds) = status.details.retry_after_seconds {
         response

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
+use super::unserved;
 use crate::access::Review;
 use crate::resource::{Registry, Resource};
 use crate::server::Target;
@@ -79,17 +80,36 @@ impl ResourceRequest {
 }
 
 pub(super) fn parse(path: &str, registry: &Registry) -> Result<Route, Status> {
-    let segments: Vec<String> = path
+    let trimmed = path.strip_prefix('/').unwrap_or(path);
+    let trimmed = trimmed.strip_suffix('/').unwrap_or(trimmed);
+    if trimmed.split('/').any(str::is_empty) && !trimmed.is_empty() {
+        return Err(Status::no_such_resource());
+    }
+    let segments: Vec<String> = trimmed
         .split('/')
         .filter(|s| !s.is_empty())
         .map(|s| percent_decode_str(s).decode_utf8_lossy().into_owned())
         .collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     Ok(match segments.as_slice() {
-        ["healthz" | "readyz" | "livez", ..] => Route::Health,
+        ["healthz" | "readyz" | "livez"] | ["healthz" | "readyz" | "livez", "ping"] => {
+            Route::Health
+        }
+        [] => return Err(Status::not_implemented("the list of its paths")),
+        [".well-known" | "openid" | "metrics" | "debug", ..] | ["openapi", "v2"] => {
+            return Err(Status::not_implemented(&format!("the path {path}")));
+        }
         ["version"] => Route::Version,
         ["api"] => Route::CoreVersions,
         ["apis"] => Route::Groups,
+        ["apis", group, version, plural]
+            if let Some(review) = Review::of_path(group, version, plural) =>
+        {
+            Route::Review(review)
+        }
+        ["apis", group, ..] if !registry.has_group(group) => {
+            return Err(unserved::group(group));
+        }
         ["apis", group] => Route::Group((*group).to_owned()),
         ["api", version] => Route::GroupVersion {
             group: String::new(),
@@ -108,14 +128,9 @@ pub(super) fn parse(path: &str, registry: &Registry) -> Result<Route, Status> {
             group: (*group).to_owned(),
             version: (*version).to_owned(),
         },
-        ["apis", group, version, plural]
-            if let Some(review) = Review::of_path(group, version, plural) =>
-        {
-            Route::Review(review)
-        }
         ["api", version, rest @ ..] => resource(registry, "", version, rest)?,
         ["apis", group, version, rest @ ..] => resource(registry, group, version, rest)?,
-        _ => return Err(Status::no_such_resource()),
+        _ => return Err(Status::no_such_path()),
     })
 }
 
@@ -142,7 +157,14 @@ fn resource(
         registry
             .find(group, version, plural)
             .cloned()
-            .ok_or_else(Status::no_such_resource)
+            .ok_or_else(|| {
+                if registry.has_builtin_group(group) {
+                    unserved::resource(group, plural)
+                } else {
+                    // The server of custom resources leaves what it does not know to the router.
+                    Status::no_such_path()
+                }
+            })
     };
     let (resource, name, subresource) = match rest.as_slice() {
         [plural] => (find(plural)?, None, None),
@@ -205,19 +227,25 @@ impl Query {
         self.0.get(key).cloned().unwrap_or_default()
     }
 
-    /// True for `true`, `1` and a name without a value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// True for any value but `false` and `0`: k8s.io/apimachinery `pkg/runtime/conversion.go`.
     pub(super) fn flag(&self, key: &str) -> bool {
         self.0
             .get(key)
-            .is_some_and(|value| matches!(value.as_str(), "" | "true" | "1" | "t" | "True"))
+            .is_some_and(|value| !matches!(value.to_lowercase().as_str(), "false" | "0"))
     }
 
+    /// A number; one below zero counts as none.
     pub(super) fn number(&self, key: &str) -> Result<Option<u64>, Status> {
-        match self.0.get(key).filter(|text| !text.is_empty()) {
-            None => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(|_| {
-                Status::bad_request(format!("{key}: Invalid value: {text:?}: must be a number"))
-            }),
-        }
+        let Some(text) = self.0.get(key).filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        let number: i64 = text.parse().map_err(|_| {
+            Status::bad_request(format!("{key}: Invalid value: {text:?}: must be a number"))
+        })?;
+        Ok(u64::try_from(number).ok())
     }
 }

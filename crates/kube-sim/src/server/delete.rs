@@ -48,20 +48,55 @@ pub struct DeleteOptions {
 impl DeleteOptions {
     /// Reads `metav1.DeleteOptions`.
     pub(crate) fn from_body(body: &Value) -> Result<Self, Status> {
+        let fits = body.is_object()
+            && matches!(body["kind"].as_str(), None | Some("" | "DeleteOptions"))
+            && matches!(body["dryRun"], Value::Null | Value::Array(_))
+            && (body["gracePeriodSeconds"].is_null() || body["gracePeriodSeconds"].is_i64());
+        if !fits {
+            let why = format!("{body} cannot be read as DeleteOptions");
+            return Err(Status::bad_request(why));
+        }
+        if object::items(&body["dryRun"]).any(|value| value != "All") {
+            let allowed = ["All".to_owned()];
+            let fault = FieldError::not_supported("dryRun", &body["dryRun"], &allowed);
+            return Err(invalid_options(fault));
+        }
         let propagation = match body["propagationPolicy"].as_str() {
-            None if body["orphanDependents"] == json!(true) => Some(Propagation::Orphan),
             None => None,
             Some(text) => Some(Propagation::parse(text)?),
         };
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        Ok(Self {
+        let mut options = Self {
             propagation,
             uid: text(&body["preconditions"]["uid"]),
             resource_version: text(&body["preconditions"]["resourceVersion"]),
             grace_period_seconds: body["gracePeriodSeconds"].as_i64(),
             dry_run: object::items(&body["dryRun"]).any(|v| v == "All"),
-        })
+        };
+        if let Some(orphan) = body["orphanDependents"].as_bool() {
+            options.take_orphan_dependents(orphan)?;
+        }
+        Ok(options)
     }
+
+    /// `orphanDependents`, the old way to say what `propagationPolicy` says.
+    pub(crate) fn take_orphan_dependents(&mut self, orphan: bool) -> Result<(), Status> {
+        if let Some(policy) = self.propagation {
+            let detail = "orphanDependents and deletionPropagation cannot be both set";
+            let value = json!(format!("{policy:?}"));
+            return Err(invalid_options(FieldError::invalid(
+                "propagationPolicy",
+                &value,
+                detail,
+            )));
+        }
+        self.propagation = orphan.then_some(Propagation::Orphan);
+        Ok(())
+    }
+}
+
+fn invalid_options(fault: FieldError) -> Status {
+    Status::invalid_kind("meta.k8s.io", "DeleteOptions", vec![fault])
 }
 
 impl Propagation {
@@ -73,11 +108,7 @@ impl Propagation {
             other => {
                 let allowed = ["Background", "Foreground", "Orphan"].map(str::to_owned);
                 let fault = FieldError::not_supported("propagationPolicy", &json!(other), &allowed);
-                Err(Status::invalid_kind(
-                    "meta.k8s.io",
-                    "DeleteOptions",
-                    vec![fault],
-                ))
+                Err(invalid_options(fault))
             }
         }
     }
@@ -140,7 +171,7 @@ impl ApiServer {
                 target,
                 &old,
                 new,
-                Part::Main,
+                Part::Finalize,
                 options,
                 Manager::Update(&options.field_manager),
                 now,

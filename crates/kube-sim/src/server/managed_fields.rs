@@ -48,7 +48,11 @@ pub(super) fn record_update(
     let after = lists.fields_of(new);
     let before = old.map(|old| lists.fields_of(old)).unwrap_or_default();
     let removed: FieldSet = before.difference(&after).cloned().collect();
-    let mut changed = after;
+    // The other half of an object, what its status endpoint or the server sets, is not this manager's.
+    let mut changed: FieldSet = after
+        .into_iter()
+        .filter(|path| is_in_part(resource, part, path))
+        .collect();
     if let Some(old) = old {
         changed.retain(|path| lookup(old, path) != lookup(new, path));
     }
@@ -73,6 +77,16 @@ pub(super) fn record_update(
         }
     }
     Entry::write(entries, new);
+}
+
+fn is_in_part(resource: &Resource, part: Part, path: &Path) -> bool {
+    let is = |field: &str| path.first().is_some_and(|name| name == field);
+    match part {
+        Part::Main => !(resource.status && is("f:status")),
+        Part::Status if resource.custom.is_some() => is("f:status"),
+        Part::Status => is("f:status") || is("f:metadata"),
+        Part::Finalize => is("f:spec"),
+    }
 }
 
 /// The maps and lists that came with the changed fields: they are the manager's as well. The structs that every object of
@@ -110,14 +124,15 @@ pub(super) fn record_apply(
 ) -> Result<(), Status> {
     let lists = Lists::of(resource);
     let manager = options.field_manager.as_str();
-    let in_part = |path: &Path| {
-        let of_status = path.first().is_some_and(|name| name == "f:status");
-        !resource.status || of_status == (part == Part::Status)
-    };
+    if let Some((list, item)) = lists.doubled(config, &mut Vec::new()) {
+        return Err(Status::without_reason(&format!(
+            "failed to create typed patch object: {list}: duplicate entries for key {item}"
+        )));
+    }
     let applied: FieldSet = lists
         .fields_of(config)
         .into_iter()
-        .filter(in_part)
+        .filter(|path| is_in_part(resource, part, path))
         .collect();
     let mut entries = Entry::read(object);
     if entries.is_empty() && !object::uid(object).is_empty() {
@@ -281,6 +296,7 @@ fn subresource(part: Part) -> &'static str {
     match part {
         Part::Main => "",
         Part::Status => "status",
+        Part::Finalize => "finalize",
     }
 }
 
@@ -344,9 +360,35 @@ impl<'a> Lists<'a> {
         fields
     }
 
+    /// The first item that is in a keyed list or a set twice: the path of the list, and what the items have in common.
+    fn doubled(&self, value: &Value, path: &mut Path) -> Option<(String, String)> {
+        match (value, self.list_type(path)) {
+            (Value::Object(map), _) => map.iter().find_map(|(key, child)| {
+                path.push(format!("f:{key}"));
+                let found = self.doubled(child, path);
+                path.pop();
+                found
+            }),
+            (Value::Array(items), ListType::Map(keys)) => {
+                let mut names = BTreeSet::new();
+                items.iter().find_map(|item| {
+                    let name = item_name(item, &keys);
+                    if !names.insert(name.clone()) {
+                        return Some((readable(path), readable(&[name])));
+                    }
+                    path.push(name);
+                    let found = self.doubled(item, path);
+                    path.pop();
+                    found
+                })
+            }
+            _ => None,
+        }
+    }
+
     fn collect(&self, value: &Value, path: &mut Path, fields: &mut FieldSet) {
         match (value, self.list_type(path)) {
-            (Value::Object(map), _) if !map.is_empty() => {
+            (Value::Object(map), _) if !map.is_empty() && !self.is_atomic_map(path) => {
                 for (key, child) in map {
                     path.push(format!("f:{key}"));
                     self.collect(child, path, fields);
@@ -364,7 +406,9 @@ impl<'a> Lists<'a> {
                 for item in items {
                     path.push(item_name(item, &keys));
                     fields.insert(path.clone());
-                    self.collect(item, path, fields);
+                    if !self.is_atomic_map(path) {
+                        self.collect(item, path, fields);
+                    }
                     path.pop();
                 }
             }
@@ -372,6 +416,20 @@ impl<'a> Lists<'a> {
                 fields.insert(path.clone());
             }
         }
+    }
+
+    /// The `structType=atomic` and `mapType=atomic` tags of built-in types: owned as a whole.
+    fn is_atomic_map(&self, path: &[String]) -> bool {
+        let mut names = path.iter().rev();
+        let last = names.next().map(String::as_str).unwrap_or_default();
+        if last.starts_with("k:") {
+            return names.next().is_some_and(|name| name == "f:ownerReferences");
+        }
+        self.schema.is_none()
+            && matches!(
+                last,
+                "f:selector" | "f:nodeSelector" | "f:involvedObject" | "f:regarding" | "f:roleRef"
+            )
     }
 
     fn list_type(&self, path: &[String]) -> ListType {

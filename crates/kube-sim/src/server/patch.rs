@@ -6,8 +6,9 @@ use super::read::sent_revision;
 use super::write::{Manager, Part, WriteOptions, Written, check_body};
 use super::{ApiServer, State, Target, managed_fields, strategic};
 use crate::object::{self, metadata_mut};
+use crate::resource::Resource;
 use crate::status::{FieldError, Status};
-use crate::versions;
+use crate::{typed, versions};
 
 /// A patch, as sent.
 #[derive(Debug, Clone)]
@@ -69,6 +70,7 @@ impl ApiServer {
             let mut new = versions::present(&target.resource, &old);
             apply_to(target, patch, &mut new)?;
             check_identity(target, name, &new)?;
+            check_type(target, &new)?;
             versions::store(&target.resource, &mut new);
             if part == Part::Status && target.resource.custom.is_some() {
                 // Nothing of the metadata comes with the status of a custom resource, not even its uid
@@ -82,15 +84,15 @@ impl ApiServer {
                 let fault = FieldError::invalid("metadata.uid", uid, "field is immutable");
                 return Err(Status::invalid(&target.resource, name, vec![fault]));
             }
-            state.replace(
-                target,
-                &old,
-                new,
-                part,
-                options,
-                Manager::Update(&options.field_manager),
-                now,
-            )
+            let patched = new.clone();
+            let manager = Manager::Update(&options.field_manager);
+            state
+                .replace(target, &old, new, part, options, manager, now)
+                .map_err(|status| match status.reason {
+                    // What a create refuses as unreadable makes a patch invalid.
+                    "BadRequest" => Status::invalid_patch(&patched, &status.message),
+                    _ => status,
+                })
         })
     }
 }
@@ -138,7 +140,22 @@ fn json_patch(patch: &json_patch::Patch, object: &mut Value) -> Result<(), json_
     Ok(())
 }
 
+/// A patch cannot make another kind of an object.
+fn check_type(target: &Target, patched: &Value) -> Result<(), Status> {
+    let is = |key: &str, wanted: &str| patched[key].as_str().is_none_or(|given| given == wanted);
+    if is("apiVersion", &target.resource.api_version()) && is("kind", &target.resource.kind) {
+        return Ok(());
+    }
+    Err(Status::invalid_patch(
+        patched,
+        "its apiVersion and kind are not those of the object",
+    ))
+}
+
 fn check_identity(target: &Target, name: &str, patched: &Value) -> Result<(), Status> {
+    if object::name(patched).is_empty() {
+        return Err(Status::unnamed(name));
+    }
     if object::name(patched) != name {
         return Err(Status::bad_request(format!(
             "the name of the object ({}) does not match the name on the URL ({name})",
@@ -181,13 +198,28 @@ impl State {
         if !config["metadata"]["managedFields"].is_null() {
             return Err(Status::bad_request("metadata.managedFields must be nil"));
         }
+        let text = |key: &str| config[key].as_str().unwrap_or_default();
+        if text("apiVersion") != resource.api_version() || text("kind") != resource.kind {
+            return Err(Status::bad_request(format!(
+                "invalid object type: apiVersion {:?}, kind {:?}",
+                text("apiVersion"),
+                text("kind")
+            )));
+        }
         let mut config = check_body(target, Some(name), config.clone())?;
+        check_fields(resource, name, &config)?;
         let sent = sent_revision(&config)?;
+        let uid = object::uid(&config).to_owned();
         let old = self.get(&resource.storage, &target.key(name)).cloned();
         metadata_mut(&mut config).remove("resourceVersion");
         match old {
             None if part == Part::Status => Err(Status::not_found(resource, name)),
-            None if sent.is_some() => Err(Status::stale(resource, name)),
+            None if !uid.is_empty() => {
+                let why = format!(
+                    "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                );
+                Err(Status::conflict(resource, name, &why))
+            }
             None => {
                 let mut object = config.clone();
                 managed_fields::record_apply(resource, &config, &mut object, part, options, now)?;
@@ -197,10 +229,34 @@ impl State {
                 if sent.is_some_and(|sent| sent != object::revision(&old)) {
                     return Err(Status::stale(resource, name));
                 }
+                if !uid.is_empty() && uid != object::uid(&old) {
+                    let fault =
+                        FieldError::invalid("metadata.uid", &uid.into(), "field is immutable");
+                    return Err(Status::invalid(resource, name, vec![fault]));
+                }
                 let mut object = (*old).clone();
                 managed_fields::record_apply(resource, &config, &mut object, part, options, now)?;
                 self.replace(target, &old, object, part, options, Manager::Applied, now)
             }
         }
+    }
+}
+
+/// Server-side apply takes no field that the type does not have, whatever `fieldValidation` says.
+fn check_fields(resource: &Resource, name: &str, config: &Value) -> Result<(), Status> {
+    let mut typed = config.clone();
+    let mut unknown = typed::normalise_metadata(resource, &mut typed)?;
+    unknown.extend(match &resource.custom {
+        Some(custom) => custom.schema.prune(&mut typed),
+        None => typed::normalise(resource, &mut typed)?,
+    });
+    match unknown.first() {
+        None => Ok(()),
+        Some(path) => Err(Status::without_reason(&format!(
+            "failed to create typed patch object ({}/{name}; {}, Kind={}): .{path}: field not declared in schema",
+            object::namespace(config),
+            resource.api_version(),
+            resource.kind
+        ))),
     }
 }

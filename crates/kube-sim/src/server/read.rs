@@ -81,10 +81,12 @@ fn selectable(resource: &Resource, path: &str) -> bool {
     }
     let more: &[&str] = match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Pod") => &[
+            "spec.hostNetwork",
             "spec.nodeName",
             "spec.restartPolicy",
             "spec.schedulerName",
             "spec.serviceAccountName",
+            "status.nominatedNodeName",
             "status.phase",
             "status.podIP",
         ],
@@ -111,6 +113,8 @@ fn selectable(resource: &Resource, path: &str) -> bool {
             "regarding.name",
             "regarding.uid",
             "regarding.apiVersion",
+            "regarding.resourceVersion",
+            "regarding.fieldPath",
             "reason",
             "reportingController",
             "type",
@@ -244,6 +248,7 @@ struct Page {
 
 impl Page {
     fn of(options: &ListOptions, state: &State) -> Result<Self, Status> {
+        check_match(options)?;
         if !options.continue_token.is_empty() {
             if !matches!(options.resource_version.as_str(), "" | "0") {
                 return Err(Status::bad_request(
@@ -259,26 +264,7 @@ impl Page {
             });
         }
         let asked = parse_revision(&options.resource_version)?;
-        let exact = match options.resource_version_match.as_str() {
-            "" | "NotOlderThan" => false,
-            "Exact" => true,
-            other => {
-                let allowed = ["Exact", "NotOlderThan"].map(str::to_owned);
-                let path = "resourceVersionMatch";
-                return Err(options_fault(FieldError::not_supported(
-                    path,
-                    &json!(other),
-                    &allowed,
-                )));
-            }
-        };
-        if !options.resource_version_match.is_empty() && asked.is_none() {
-            let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
-            return Err(options_fault(FieldError::forbidden(
-                "resourceVersionMatch",
-                detail,
-            )));
-        }
+        let exact = options.resource_version_match == "Exact";
         let asked = asked.unwrap_or(0);
         if asked > state.revision {
             return Err(Status::revision_too_large(asked, state.revision));
@@ -288,6 +274,41 @@ impl Page {
             after: None,
         })
     }
+}
+
+/// k8s.io/apimachinery `pkg/apis/internalversion/validation/validation.go`, for lists.
+fn check_match(options: &ListOptions) -> Result<(), Status> {
+    const PATH: &str = "resourceVersionMatch";
+    let asked = options.resource_version_match.as_str();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let mut faults = Vec::new();
+    let mut forbid = |is_so: bool, detail: &str| {
+        if is_so {
+            faults.push(FieldError::forbidden(PATH, detail));
+        }
+    };
+    forbid(
+        options.resource_version.is_empty(),
+        "resourceVersionMatch is forbidden unless resourceVersion is provided",
+    );
+    forbid(
+        !options.continue_token.is_empty(),
+        "resourceVersionMatch is forbidden when continue is provided",
+    );
+    forbid(
+        asked == "Exact" && options.resource_version == "0",
+        "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
+    );
+    if !matches!(asked, "Exact" | "NotOlderThan") {
+        let allowed = ["Exact", "NotOlderThan"].map(str::to_owned);
+        faults.push(FieldError::not_supported(PATH, &json!(asked), &allowed));
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Status::invalid_kind("meta.k8s.io", "ListOptions", faults))
 }
 
 /// 422 for the options of a list or a watch.

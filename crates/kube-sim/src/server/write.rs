@@ -59,6 +59,8 @@ pub(crate) enum Part {
     Main,
     /// `/status`.
     Status,
+    /// `/finalize` of a namespace.
+    Finalize,
 }
 
 /// How a write's field manager is recorded.
@@ -130,8 +132,20 @@ impl ApiServer {
         options: &WriteOptions,
     ) -> Result<Written, Status> {
         self.write(|state, now| {
-            let old = state.existing(target, name)?;
+            if object.is_object() && object::name(&object).is_empty() {
+                return Err(Status::unnamed(name));
+            }
             let object = check_body(target, Some(name), object)?;
+            let old = match state.existing(target, name) {
+                Err(_) if part == Part::Main && admission::is_made_by_a_put(&target.resource) => {
+                    if sent_revision(&object)?.is_some() || !object::uid(&object).is_empty() {
+                        return Err(Status::stale(&target.resource, name));
+                    }
+                    let manager = Manager::Update(&options.field_manager);
+                    return state.create(target, object, options, manager, now);
+                }
+                found => found?,
+            };
             if !target.resource.unconditional && sent_revision(&object)?.is_none() {
                 let detail = "must be specified for an update";
                 let fault = FieldError::invalid("metadata.resourceVersion", &json!(0), detail);
@@ -171,15 +185,13 @@ impl State {
                 "resourceVersion should not be set on objects to be created",
             ));
         }
+        let warnings = decode(resource, &mut object, options.field_validation)?;
         self.name_object(resource, &mut object)?;
         let name = object::name(&object).to_owned();
         let key = target.key(&name);
         self.check_namespace(target, &name)?;
         if crd::is_ending(self, resource) {
             return Err(Status::method_not_allowed());
-        }
-        if self.get(&resource.storage, &key).is_some() {
-            return Err(Status::already_exists(resource, &name));
         }
 
         let uid = self.new_uid();
@@ -188,7 +200,6 @@ impl State {
             "deletionTimestamp",
             "deletionGracePeriodSeconds",
             "selfLink",
-            "generation",
             "resourceVersion",
         ] {
             metadata.remove(key);
@@ -198,10 +209,15 @@ impl State {
         if resource.generation {
             metadata.insert("generation".to_owned(), json!(1));
         }
-        admission::reset_status(resource, &mut object);
-        let warnings = self.admit(resource, None, &mut object, Part::Main, options)?;
+        // As in the real server: what the client sent and the defaults are its manager's; what the server sets is nobody's.
         if let Manager::Update(manager) = manager {
             managed_fields::record_update(resource, None, &mut object, Part::Main, manager, now);
+        }
+        admission::reset_status(resource, &mut object);
+        admission::prepare(self, resource, None, &mut object);
+        self.check(resource, None, &object, Part::Main)?;
+        if self.get(&resource.storage, &key).is_some() {
+            return Err(Status::already_exists(resource, &name));
         }
         if options.dry_run {
             return Ok(Written {
@@ -286,17 +302,29 @@ impl State {
             );
             return Err(Status::conflict(resource, &name, &why));
         }
+        let warnings = decode(resource, &mut new, options.field_validation)?;
+        // Nothing of the metadata comes with the status of a custom resource.
+        let fixed = match part {
+            Part::Status if resource.custom.is_some() => Vec::new(),
+            _ => changed_fixed_metadata(old, &new),
+        };
         keep_other_part(resource, old, &mut new, part);
         keep_system_metadata(old, &mut new);
-        let warnings = self.admit(resource, Some(old), &mut new, part, options)?;
+        if let Manager::Update(manager) = manager {
+            managed_fields::record_update(resource, Some(old), &mut new, part, manager, now);
+        }
+        if part != Part::Finalize {
+            admission::prepare(self, resource, Some(old), &mut new);
+        }
+        if !fixed.is_empty() {
+            return Err(Status::invalid(resource, &name, fixed));
+        }
+        self.check(resource, Some(old), &new, part)?;
         let spec_changed =
             resource.generation && part == Part::Main && spec_differs(resource, old, &new);
         if spec_changed {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
             metadata_mut(&mut new).insert("generation".to_owned(), json!(generation));
-        }
-        if let Manager::Update(manager) = manager {
-            managed_fields::record_update(resource, Some(old), &mut new, part, manager, now);
         }
         if same_but_for_bookkeeping(old, &new) {
             return Ok(Written {
@@ -337,44 +365,14 @@ impl State {
         self.commit(resource, key, change)
     }
 
-    /// Pruning, defaulting and validation.
-    fn admit(
-        &mut self,
-        resource: &Arc<Resource>,
+    /// The rules of an object as it would be stored.
+    fn check(
+        &self,
+        resource: &Resource,
         old: Option<&Value>,
-        object: &mut Value,
+        object: &Value,
         part: Part,
-        options: &WriteOptions,
-    ) -> Result<Vec<String>, Status> {
-        let name = object::name(object).to_owned();
-        let mut warnings = Vec::new();
-        let unknown = match &resource.custom {
-            Some(custom) => {
-                warnings.extend(custom.warning.clone());
-                custom.schema.prune(object)
-            }
-            None => typed::normalise(resource, object)?,
-        };
-        let texts = unknown.iter().map(|path| format!("unknown field {path:?}"));
-        match options.field_validation {
-            FieldValidation::Strict if !unknown.is_empty() => {
-                let list: Vec<String> = texts.collect();
-                return Err(Status::bad_request(format!(
-                    "{} in version {:?} cannot be handled as a {}: strict decoding error: {}",
-                    resource.kind,
-                    resource.version,
-                    resource.kind,
-                    list.join(", ")
-                )));
-            }
-            FieldValidation::Warn => warnings.extend(texts),
-            _ => {}
-        }
-        if let Some(custom) = &resource.custom {
-            custom.schema.apply_defaults(object);
-        }
-        drop_nulls_in_metadata(object);
-        admission::apply_defaults(self, resource, old, object);
+    ) -> Result<(), Status> {
         let mut faults = validation::metadata(resource, object);
         if let Some(old) = old {
             faults.extend(changed_immutable_metadata(old, object));
@@ -384,13 +382,49 @@ impl State {
         }
         faults.extend(match part {
             Part::Main => admission::validate(self, resource, old, object),
-            Part::Status => admission::validate_status(resource, object),
+            Part::Status => admission::validate_status(resource, old, object),
+            Part::Finalize => admission::validate_finalizers(object),
         });
         if faults.is_empty() {
-            return Ok(warnings);
+            return Ok(());
         }
-        Err(Status::invalid(resource, &name, faults))
+        Err(Status::invalid(resource, object::name(object), faults))
     }
+}
+
+/// Brings an object into the form of its type: drops what the type does not know, and fills in defaults. Returns warnings.
+fn decode(
+    resource: &Resource,
+    object: &mut Value,
+    validation: FieldValidation,
+) -> Result<Vec<String>, Status> {
+    let mut warnings = Vec::new();
+    let mut unknown = typed::normalise_metadata(resource, object)?;
+    unknown.extend(match &resource.custom {
+        Some(custom) => {
+            warnings.extend(custom.warning.clone());
+            custom.schema.prune(object)
+        }
+        None => typed::normalise(resource, object)?,
+    });
+    let texts = unknown.iter().map(|path| format!("unknown field {path:?}"));
+    match validation {
+        FieldValidation::Strict if !unknown.is_empty() => {
+            return Err(Status::strict_decoding(
+                resource,
+                &texts.collect::<Vec<_>>(),
+            ));
+        }
+        FieldValidation::Warn => warnings.extend(texts),
+        _ => {}
+    }
+    if let Some(custom) = &resource.custom {
+        custom.schema.apply_defaults(object);
+    }
+    drop_nulls_in_metadata(object);
+    admission::apply_defaults(resource, object);
+    warnings.extend(admission::warnings(resource, object));
+    Ok(warnings)
 }
 
 /// Checks that a body is of this kind, namespace and name, and brings it into the stored form.
@@ -418,6 +452,15 @@ pub(super) fn check_body(
                 )));
             }
         }
+    }
+    if let Some(kind) = object
+        .get("kind")
+        .filter(|kind| !kind.is_null() && !kind.is_string())
+    {
+        return Err(Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): its kind is {kind}, and not a text",
+            resource.kind
+        )));
     }
     let given_namespace = object::namespace(&object).to_owned();
     match &target.namespace {
@@ -458,6 +501,15 @@ fn keep_other_part(resource: &Resource, old: &Value, new: &mut Value, part: Part
             put(object::as_map(new), "status", old.get("status").cloned());
         }
         Part::Main => {}
+        Part::Finalize => {
+            let finalizers = new["spec"].get("finalizers").cloned();
+            *new = old.clone();
+            put(
+                object::child(object::as_map(new), "spec"),
+                "finalizers",
+                finalizers,
+            );
+        }
         Part::Status => {
             let mut kept = old.clone();
             put(
@@ -467,7 +519,11 @@ fn keep_other_part(resource: &Resource, old: &Value, new: &mut Value, part: Part
             );
             if resource.custom.is_none() {
                 // The status endpoints of built-in kinds take labels and annotations too.
-                for key in ["labels", "annotations", "finalizers"] {
+                let owners = (!resource.is("", "Pod")).then_some("ownerReferences");
+                for key in ["labels", "annotations", "finalizers"]
+                    .into_iter()
+                    .chain(owners)
+                {
                     put(
                         metadata_mut(&mut kept),
                         key,
@@ -495,7 +551,6 @@ fn keep_system_metadata(old: &Value, new: &mut Value) {
         "deletionGracePeriodSeconds",
         "generation",
         "resourceVersion",
-        "generateName",
     ];
     for key in kept {
         put(metadata, key, old["metadata"].get(key).cloned());
@@ -538,6 +593,18 @@ fn same_but_for_bookkeeping(old: &Value, new: &Value) -> bool {
         object
     };
     strip(old) == strip(new)
+}
+
+/// Times of the server that a client sent and that are others: k8s.io/apimachinery `ValidateObjectMetaUpdate`.
+fn changed_fixed_metadata(old: &Value, sent: &Value) -> Vec<FieldError> {
+    ["deletionTimestamp", "deletionGracePeriodSeconds"]
+        .into_iter()
+        .filter_map(|key| Some((key, sent["metadata"].get(key)?)))
+        .filter(|(key, value)| !value.is_null() && **value != old["metadata"][*key])
+        .map(|(key, value)| {
+            FieldError::invalid(&format!("metadata.{key}"), value, "field is immutable")
+        })
+        .collect()
 }
 
 fn changed_immutable_metadata(old: &Value, new: &Value) -> Vec<FieldError> {

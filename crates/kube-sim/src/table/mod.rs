@@ -11,23 +11,31 @@ use serde_json::{Value, json};
 
 use crate::api::partial;
 use crate::resource::{CustomKind, Resource};
+use crate::status::Status;
 
 pub(crate) use duration::human_duration;
 
 /// What each row carries beside its cells (`includeObject`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum RowObject {
     None,
+    #[default]
     Metadata,
     Object,
 }
 
 impl RowObject {
-    pub(crate) fn parse(text: &str) -> Self {
+    /// # Errors
+    /// 400 for what is none of the three.
+    pub(crate) fn parse(text: &str) -> Result<Self, Status> {
         match text {
-            "None" => Self::None,
-            "Object" => Self::Object,
-            _ => Self::Metadata,
+            "None" => Ok(Self::None),
+            "Object" => Ok(Self::Object),
+            "" | "Metadata" => Ok(Self::Metadata),
+            other => Err(Status::bad_request(format!(
+                "Unable to convert to Table as requested: includeObject: Invalid value: {other:?}: must be 'Metadata', \
+                 'Object', 'None', or empty"
+            ))),
         }
     }
 }
@@ -100,7 +108,7 @@ pub(crate) fn render(
         };
         let mut row = json!({"cells": cells});
         match rows {
-            RowObject::None => {}
+            RowObject::None => row["object"] = Value::Null,
             RowObject::Metadata => row["object"] = partial(object),
             RowObject::Object => row["object"] = object.clone(),
         }
