@@ -159,11 +159,9 @@ fn is_load_balancer(spec: &Map<String, Value>) -> bool {
     text(spec, "type") == "LoadBalancer"
 }
 
+/// A type that nobody knows keeps its address too, so that the refusal is about the type alone.
 fn needs_address(spec: &Map<String, Value>) -> bool {
-    matches!(
-        text(spec, "type"),
-        "ClusterIP" | "NodePort" | "LoadBalancer"
-    )
+    text(spec, "type") != "ExternalName"
 }
 
 /// Whether node ports may be there; a load balancer can do without.
