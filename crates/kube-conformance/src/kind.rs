@@ -37,6 +37,7 @@ pub(crate) const SECRETS: Kind = kind("", "v1", "Secret", "secrets", true);
 pub(crate) const SERVICES: Kind = kind("", "v1", "Service", "services", true);
 pub(crate) const SERVICE_ACCOUNTS: Kind = kind("", "v1", "ServiceAccount", "serviceaccounts", true);
 pub(crate) const EVENTS: Kind = kind("", "v1", "Event", "events", true);
+pub(crate) const PODS: Kind = kind("", "v1", "Pod", "pods", true);
 pub(crate) const NODES: Kind = kind("", "v1", "Node", "nodes", false);
 pub(crate) const NAMESPACES: Kind = kind("", "v1", "Namespace", "namespaces", false);
 pub(crate) const DAEMON_SETS: Kind = kind("apps", "v1", "DaemonSet", "daemonsets", true);
@@ -45,6 +46,13 @@ pub(crate) const ENDPOINT_SLICES: Kind = kind(
     "v1",
     "EndpointSlice",
     "endpointslices",
+    true,
+);
+pub(crate) const BUDGETS: Kind = kind(
+    "policy",
+    "v1",
+    "PodDisruptionBudget",
+    "poddisruptionbudgets",
     true,
 );
 pub(crate) const LEASES: Kind = kind("coordination.k8s.io", "v1", "Lease", "leases", true);

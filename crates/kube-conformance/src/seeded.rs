@@ -110,7 +110,7 @@ const REQUESTS: &[Defect] = &[
     defect("makes names up", Misunderstands(|a| if a.method == Method::POST && a.body["metadata"].as_object().is_some_and(serde_json::Map::is_empty) { a.body["metadata"]["name"] = json!("made-up") })),
     defect("explains unknown paths", Misunderstands(|a| if a.path == "/nothing" { a.path = String::from("/api/v1/nothing") })),
     defect("takes a name in a body for the one in the path", Misunderstands(|a| if matches!(a.method, Method::PUT | Method::PATCH) { a.forget_metadata("name") })),
-    defect("ignores the kind of bodies", Misunderstands(|a| if a.method == Method::POST { remove(&mut a.body, "", "kind"); remove(&mut a.body, "", "apiVersion") })),
+    defect("ignores the kind of bodies", Misunderstands(|a| if a.method == Method::POST && !of_gadgets(a) { remove(&mut a.body, "", "kind"); remove(&mut a.body, "", "apiVersion") })),
     defect("ignores the namespace of bodies", Misunderstands(|a| a.forget_metadata("namespace"))),
     defect("touches what it writes", Misunderstands(|a| if a.body.is_object() && (a.method == Method::PUT || is_patch(a, "merge-patch")) { let old = a.body["metadata"]["annotations"]["touched"].as_str().unwrap_or_default().len(); a.body["metadata"]["annotations"]["touched"] = json!("x".repeat(old + 1)) })),
     defect("takes strategic patches for merge patches", Misunderstands(|a| if is_patch(a, "strategic") { a.set_content_type("application/merge-patch+json") })),
@@ -231,6 +231,9 @@ const REFUSALS: &[Defect] = &[
     defect("lists nothing as missing", Misreports(|_, t| if t.body["items"].as_array().is_some_and(Vec::is_empty) { t.refuse(404, "NotFound") })),
     defect("takes every method for every path", Misreports(|_, t| if t.code == 405 { t.code = 200; t.body = json!({}) })),
     defect("answers 422 to applied fields that it does not know", Misreports(|a, t| if t.code == 500 && is_patch(a, "apply") { t.refuse(422, "Invalid") })),
+    defect("takes directives that it does not know", Misreports(|a, t| if t.code == 500 && is_patch(a, "strategic") { t.code = 200; t.body = a.body.clone() })),
+    defect("answers 400 to directives that it does not know", Misreports(|a, t| if t.code == 500 && is_patch(a, "strategic") { t.refuse(400, "BadRequest") })),
+    defect("refuses directives for what is absent", Misreports(|a, t| if t.code == 200 && is_patch(a, "strategic") && a.body["metadata"]["annotations"]["$patch"].is_string() { t.refuse(500, "InternalError") })),
     defect("replaces only what exists", Misreports(|a, t| if t.code == 201 && a.method == Method::PUT { t.refuse(404, "NotFound") })),
     defect("gives no warnings", Misreports(|_, t| { t.headers.remove("warning"); })),
     defect("warns of everything", Misreports(|_, t| { t.headers.insert("warning", http::HeaderValue::from_static("299 - \"careful\"")); })),
@@ -396,6 +399,10 @@ const CUSTOM: &[Defect] = &[
     defect("keeps unknown fields", Misreports(|a, t| if a.body["spec"]["colour"].is_string() && is_object(t) { t.body["spec"]["colour"] = a.body["spec"]["colour"].clone() })),
     defect("keeps the status of new objects", Misreports(|a, t| if a.method == Method::POST && a.body["status"].is_object() { t.body["status"] = a.body["status"].clone() })),
     defect("makes a spec for its defaults", Misreports(|a, t| if of_gadgets(a) && is_object(t) && t.body["spec"].is_null() { t.body["spec"] = json!({"size": 3}) })),
+    defect("ignores formats", Misunderstands(|a| ignore_keyword(a, "format"))),
+    defect("takes any schema", Misreports(|a, t| accept(a, t, |cause| cause["field"].as_str().is_some_and(|field| field.contains("openAPIV3Schema"))))),
+    defect("takes any names in a definition", Misreports(|a, t| accept(a, t, |cause| cause["field"].as_str().is_some_and(|field| field.starts_with("spec.names") || field == "spec.group")))),
+    defect("makes up the kind of gadgets", Misunderstands(|a| if of_gadgets(a) && a.method == Method::POST && a.body["kind"].is_null() { a.set_content_type("text/plain") })),
     defect("checks no status", Misreports(|a, t| if a.path.ends_with("/status") && t.code == 422 { t.code = 200; t.body = a.body.clone() })),
     defect("replaces a status where it is to be merged", Misreports(|a, t| if a.path.ends_with("/status") && a.body["status"].is_object() { t.body["status"] = a.body["status"].clone(); t.body["status"]["seen"] = json!(1) })),
     defect("takes labels with a status", Misreports(|a, t| if a.path.ends_with("/status") && a.body["metadata"]["labels"].is_object() { t.body["metadata"]["labels"] = a.body["metadata"]["labels"].clone() })),
@@ -440,9 +447,16 @@ fn keep_type(asked: &mut Asked) {
     }
 }
 
-/// Services are treated wrongly.
+/// Services and what they lead to are treated wrongly.
 #[rustfmt::skip]
 const SERVICE: &[Defect] = &[
+    defect("gives a port for health checks twice", Misreports(|a, t| if of_services(a) && t.code == 500 { t.code = 201; t.body = a.body.clone() })),
+    defect("takes any ranges of sources", Misreports(|a, t| accept(a, t, |cause| cause["field"].as_str().is_some_and(|field| field.ends_with("source-ranges]"))))),
+    defect("keeps what is off in leases", Misreports(|a, t| if a.body["spec"]["strategy"].is_string() && is_object(t) { t.body["spec"]["strategy"] = a.body["spec"]["strategy"].clone() })),
+    defect("gives pods no links to Services", Misreports(|a, t| if a.is_about("pods") { remove(&mut t.body, "/spec", "enableServiceLinks") })),
+    defect("shows one of two forms of addresses", Misreports(|_, t| { remove(&mut t.body, "/status", "podIPs"); remove(&mut t.body, "/spec", "podCIDRs") })),
+    defect("lets nothing of a node be used", Misreports(|a, t| if a.is_about("nodes") { remove(&mut t.body, "/status", "allocatable") })),
+    defect("answers any question about rights", Misreports(|a, t| if a.path.ends_with("selfsubjectaccessreviews") && t.code == 422 { t.code = 201; t.body = json!({"status": {"allowed": true}}) })),
     defect("fills in nothing of slices", Misreports(|a, t| if a.is_about("endpointslices") { ports_of_slice(t).for_each(|p| remove(p, "", "protocol")) })),
     defect("fills in no traffic policy", Misreports(|a, t| { hide(a, t, "/spec", "externalTrafficPolicy"); hide(a, t, "/spec", "internalTrafficPolicy") })),
     defect("gives Services no address", Misreports(|a, t| { hide(a, t, "/spec", "clusterIP"); hide(a, t, "/spec", "clusterIPs") })),

@@ -1,5 +1,6 @@
 //! CustomResourceDefinitions: served as soon as they are stored.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use crate::resource::{CustomKind, PrinterColumn, Resource, StorageKey, api_versi
 use crate::schema::Schema;
 use crate::server::{DeleteOptions, State, Target};
 use crate::status::FieldError;
+use crate::{structural, validation};
 
 /// Fills in names and conversion.
 pub(crate) fn apply_defaults(crd: &mut Value) {
@@ -20,7 +22,9 @@ pub(crate) fn apply_defaults(crd: &mut Value) {
         .unwrap_or_default()
         .to_owned();
     default_to(names, "singular", json!(kind.to_lowercase()));
-    default_to(names, "listKind", json!(format!("{kind}List")));
+    if !kind.is_empty() {
+        default_to(names, "listKind", json!(format!("{kind}List")));
+    }
     default_to(child(spec, "conversion"), "strategy", json!("None"));
 }
 
@@ -91,45 +95,253 @@ pub(crate) fn validate(old: Option<&Value>, crd: &Value) -> Vec<FieldError> {
             detail,
         ));
     }
-    if !matches!(spec["scope"].as_str(), Some("Namespaced" | "Cluster")) {
-        let allowed = ["Cluster", "Namespaced"].map(str::to_owned);
-        faults.push(FieldError::not_supported(
-            "spec.scope",
-            &spec["scope"],
-            &allowed,
-        ));
+    match spec["scope"].as_str() {
+        Some("Namespaced" | "Cluster") => {}
+        None | Some("") => faults.push(FieldError::required("spec.scope", "")),
+        Some(_) => {
+            let allowed = ["Cluster", "Namespaced"].map(str::to_owned);
+            faults.push(FieldError::not_supported(
+                "spec.scope",
+                &spec["scope"],
+                &allowed,
+            ));
+        }
     }
-    if spec["conversion"]["strategy"] != "None" {
-        let detail = "kube-sim implements only the conversion strategy None";
+    validate_group(crd, &mut faults);
+    validate_names(&spec["names"], &mut faults);
+    if spec["preserveUnknownFields"] == json!(true) {
+        let detail = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead";
+        let value = &spec["preserveUnknownFields"];
         faults.push(FieldError::invalid(
-            "spec.conversion.strategy",
-            &spec["conversion"]["strategy"],
+            "spec.preserveUnknownFields",
+            value,
             detail,
         ));
     }
-    let stored = items(&spec["versions"])
+    match spec["conversion"]["strategy"].as_str() {
+        Some("None") => {}
+        Some("Webhook") => faults.push(FieldError::invalid(
+            "spec.conversion.strategy",
+            &spec["conversion"]["strategy"],
+            "kube-sim implements only the conversion strategy None",
+        )),
+        _ => {
+            let allowed = ["None", "Webhook"].map(str::to_owned);
+            let value = &spec["conversion"]["strategy"];
+            faults.push(FieldError::not_supported(
+                "spec.conversion.strategy",
+                value,
+                &allowed,
+            ));
+        }
+    }
+    validate_versions(&spec["versions"], &mut faults);
+    faults
+}
+
+fn validate_group(crd: &Value, faults: &mut Vec<FieldError>) {
+    let group = &crd["spec"]["group"];
+    let text = group.as_str().unwrap_or_default();
+    if text.is_empty() {
+        faults.push(FieldError::required("spec.group", ""));
+    } else if !validation::is_dns_subdomain(text) {
+        let detail = validation::SUBDOMAIN_RULE;
+        faults.push(FieldError::invalid("spec.group", group, detail));
+    } else if !text.contains('.') {
+        let detail = "should be a domain with at least one dot";
+        faults.push(FieldError::invalid("spec.group", group, detail));
+    }
+    let is_protected = ["k8s.io", "kubernetes.io"].iter().any(|owner| {
+        text.strip_suffix(owner)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    });
+    let key = "api-approved.kubernetes.io";
+    if is_protected && crd["metadata"]["annotations"][key].is_null() {
+        let path = format!("metadata.annotations[{key}]");
+        let detail = format!("protected groups must have approval annotation {key:?}");
+        faults.push(FieldError::required(&path, detail));
+    }
+}
+
+fn validate_names(names: &Value, faults: &mut Vec<FieldError>) {
+    let mut label = |path: &str, value: &Value, is_mixed: bool| {
+        let text = value.as_str().unwrap_or_default();
+        let plain = if is_mixed {
+            text.to_lowercase()
+        } else {
+            text.to_owned()
+        };
+        if !validation::is_dns_1035_label(&plain) {
+            let mixed = if is_mixed {
+                "may have mixed case, but should otherwise match: "
+            } else {
+                ""
+            };
+            let detail = format!("{mixed}{}", validation::LABEL_1035_RULE);
+            faults.push(FieldError::invalid(path, value, detail));
+        }
+    };
+    let is_given = |value: &&Value| value.as_str().is_some_and(|text| !text.is_empty());
+    for (key, is_mixed) in [
+        ("plural", false),
+        ("singular", false),
+        ("kind", true),
+        ("listKind", true),
+    ] {
+        if let Some(value) = names.get(key).filter(is_given) {
+            label(&format!("spec.names.{key}"), value, is_mixed);
+        }
+    }
+    for key in ["shortNames", "categories"] {
+        for (i, value) in items(&names[key]).enumerate() {
+            label(&format!("spec.names.{key}[{i}]"), value, false);
+        }
+    }
+    for key in ["plural", "singular", "kind", "listKind"] {
+        if !names.get(key).is_some_and(|value| is_given(&value)) {
+            faults.push(FieldError::required(&format!("spec.names.{key}"), ""));
+        }
+    }
+    if names["kind"] == names["listKind"] && names["kind"].is_string() {
+        let detail = "kind and listKind may not be the same";
+        faults.push(FieldError::invalid(
+            "spec.names.listKind",
+            &names["listKind"],
+            detail,
+        ));
+    }
+}
+
+fn validate_versions(versions: &Value, faults: &mut Vec<FieldError>) {
+    let stored = items(versions)
         .filter(|v| v["storage"] == json!(true))
         .count();
     if stored != 1 {
         let detail = "must have exactly one version marked as storage version";
         faults.push(FieldError::invalid("spec.versions", &json!(stored), detail));
     }
-    for (i, version) in items(&spec["versions"]).enumerate() {
-        let path = format!("spec.versions[{i}].schema.openAPIV3Schema");
-        match &version["schema"]["openAPIV3Schema"] {
-            Value::Null => faults.push(FieldError::required(&path, "schemas are required")),
-            schema => {
-                if let Err(error) = Schema::compile(schema) {
-                    faults.push(FieldError::invalid(
-                        &path,
-                        &json!(error.to_string()),
-                        "cannot be used",
-                    ));
-                }
+    let mut names = BTreeSet::new();
+    if !items(versions).all(|version| names.insert(version["name"].to_string())) {
+        let detail = "must contain unique version names";
+        faults.push(FieldError::invalid("spec.versions", versions, detail));
+    }
+    // What all versions have in common the real server looks for where the first edition of this API had it.
+    let is_common = |key: &str| {
+        let first = &versions[0][key];
+        items(versions).all(|version| version[key] == *first)
+    };
+    let (one_schema, one_set, one_scale) = (
+        is_common("schema"),
+        is_common("additionalPrinterColumns"),
+        is_common("subresources"),
+    );
+    for (i, version) in items(versions).enumerate() {
+        let own = format!("spec.versions[{i}]");
+        let at = |is_common: bool, common: &str, field: &str| {
+            if is_common {
+                format!("spec.{common}")
+            } else {
+                format!("{own}.{field}")
+            }
+        };
+        let is_first = |is_common: bool| !is_common || i == 0;
+        if !version["name"]
+            .as_str()
+            .is_some_and(validation::is_dns_1035_label)
+        {
+            let detail = validation::LABEL_1035_RULE;
+            faults.push(FieldError::invalid(
+                &format!("{own}.name"),
+                &version["name"],
+                detail,
+            ));
+        }
+        if version["deprecationWarning"].is_string() && version["deprecated"] != json!(true) {
+            let path = format!("{own}.deprecationWarning");
+            let detail = "can only be set for deprecated versions";
+            faults.push(FieldError::invalid(
+                &path,
+                &version["deprecationWarning"],
+                detail,
+            ));
+        }
+        if is_first(one_schema) {
+            let path = at(one_schema, "validation", "schema");
+            validate_schema(version, &own, &format!("{path}.openAPIV3Schema"), faults);
+        }
+        if is_first(one_set) {
+            let path = at(
+                one_set,
+                "additionalPrinterColumns",
+                "additionalPrinterColumns",
+            );
+            validate_columns(&version["additionalPrinterColumns"], &path, faults);
+        }
+        if is_first(one_scale) && !version["subresources"]["scale"].is_null() {
+            let path = at(one_scale, "subresources", "subresources");
+            let detail = "kube-sim does not implement the subresource scale of custom resources";
+            faults.push(FieldError::forbidden(&format!("{path}.scale"), detail));
+        }
+        if items(&version["selectableFields"]).next().is_some() {
+            let detail = "kube-sim does not implement selectableFields";
+            let path = format!("{own}.selectableFields");
+            faults.push(FieldError::forbidden(&path, detail));
+        }
+    }
+}
+
+fn validate_schema(version: &Value, own: &str, path: &str, faults: &mut Vec<FieldError>) {
+    match &version["schema"]["openAPIV3Schema"] {
+        Value::Null => {
+            let path = format!("{own}.schema.openAPIV3Schema");
+            faults.push(FieldError::required(&path, "schemas are required"));
+        }
+        schema => {
+            faults.extend(structural::validate(schema, path));
+            if let Err(error) = Schema::compile(schema) {
+                faults.push(FieldError::invalid(
+                    path,
+                    &json!(error.to_string()),
+                    "cannot be used",
+                ));
             }
         }
     }
-    faults
+}
+
+fn validate_columns(columns: &Value, path: &str, faults: &mut Vec<FieldError>) {
+    for (i, column) in items(columns).enumerate() {
+        let at = |field: &str| format!("{path}[{i}].{field}");
+        let text = |key: &str| column[key].as_str().unwrap_or_default();
+        if text("name").is_empty() {
+            faults.push(FieldError::required(&at("name"), ""));
+        }
+        let types = ["boolean", "date", "integer", "number", "string"];
+        if text("type").is_empty() {
+            let detail = format!("must be one of {}", types.join(","));
+            faults.push(FieldError::required(&at("type"), detail));
+        } else if !types.contains(&text("type")) {
+            let detail = format!("must be one of {}", types.join(","));
+            faults.push(FieldError::invalid(&at("type"), &column["type"], detail));
+        }
+        if text("jsonPath").is_empty() {
+            faults.push(FieldError::required(&at("JSONPath"), ""));
+        } else if !text("jsonPath").starts_with('.') {
+            let detail = "must be a simple json path starting with .";
+            let value = &column["jsonPath"];
+            faults.push(FieldError::invalid(&at("JSONPath"), value, detail));
+        }
+    }
+}
+
+/// Remarks on schemas: formats that nobody knows.
+pub(crate) fn warnings(crd: &Value) -> Vec<String> {
+    let mut warnings: Vec<String> = items(&crd["spec"]["versions"])
+        .flat_map(|v| structural::unknown_formats(&v["schema"]["openAPIV3Schema"]))
+        .collect();
+    warnings.sort();
+    warnings.dedup();
+    warnings
 }
 
 /// The finalizer that holds a definition until its objects are gone.

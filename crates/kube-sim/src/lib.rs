@@ -11,20 +11,25 @@
 //! - API groups, resources and paths of a real server that are not served here (`batch`, `endpoints`, `/openapi/v2`): 501,
 //!   where a 404 would say that the cluster has no such thing.
 //! - `null` as a value of a map or in a list, which Go reads as its zero: 501. YAML with a key that is there twice: 400.
-//! - `x-kubernetes-validations` (CEL), `oneOf`, `anyOf`, `allOf` and `not` in a schema, and conversion webhooks: the
-//!   CustomResourceDefinition is refused.
+//! - `x-kubernetes-validations` (CEL), `oneOf`, `anyOf`, `allOf`, `not`, `multipleOf` and formats other than `int32`,
+//!   `int64`, `double`, `password` and `date-time` in a schema, the subresource `scale`, `selectableFields` and conversion
+//!   webhooks: the CustomResourceDefinition is refused.
+//! - Deletions of a page (`limit`), reviews of rights to paths, a JSON patch that copies what is absent or adds without a
+//!   value, and `$setElementOrder` of a list that neither the object nor the patch has: 501.
 //! - Subresources other than `status`, a namespace's `finalize` and a ServiceAccount's `token`: 501.
 //! - Tokens and RBAC count only with [`Builder::enforce_rbac`] and its sibling. Aggregated ClusterRoles and the rule that nobody grants
 //!   more than they have are not known, nor are admission webhooks.
 //! - Deployments are stored without anything that runs them.
 //! - Container probes, volumes and security contexts are stored and not checked; no scheduling beyond node selectors and
-//!   taints. No ServiceAccount `default` appears in a namespace, and no volume with its token in a pod.
+//!   taints. No ServiceAccount `default` appears in a namespace, and no volume with its token in a pod. A new node has no
+//!   taint `node.kubernetes.io/not-ready`.
 //!
 //! # Where its words differ
 //!
 //! Codes, reasons and causes are those of the real server. Messages are shorter where that one adds examples and regular
 //! expressions or names of Go types, several unknown fields are told in alphabetical order, and the columns of tables
-//! have short descriptions. A CustomResourceDefinition has its status and its finalizer at once.
+//! have short descriptions. Zero values that Go writes in a status (`nodeInfo` of a node, `null` times of a condition) are left
+//! out. A CustomResourceDefinition has its status and its finalizer at once.
 //!
 //! [`Cluster`] is the way in:
 //!
@@ -56,6 +61,7 @@ mod schema;
 mod selector;
 mod server;
 mod status;
+mod structural;
 mod table;
 mod typed;
 mod validation;

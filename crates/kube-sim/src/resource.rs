@@ -175,7 +175,7 @@ const BUILTIN: &[Builtin] = &[
     row("", "v1", "Event", "events", "ev", "n"),
     row("", "v1", "Namespace", "namespaces", "ns", "s"),
     row("", "v1", "Node", "nodes", "no", "s"),
-    row("", "v1", "Pod", "pods", "po", "nsa"),
+    row("", "v1", "Pod", "pods", "po", "nsga"),
     row("", "v1", "Secret", "secrets", "", "n"),
     row("", "v1", "Service", "services", "svc", "nsa"),
     row("", "v1", "ServiceAccount", "serviceaccounts", "sa", "n"),

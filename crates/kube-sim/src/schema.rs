@@ -30,6 +30,7 @@ pub(crate) struct Schema {
     default: Option<Value>,
     enumeration: Option<Vec<Value>>,
     pattern: Option<Regex>,
+    format: Option<Format>,
     bounds: Bounds,
     pub(crate) list: ListType,
 }
@@ -60,6 +61,61 @@ pub(crate) enum ListType {
     Map(Vec<String>),
 }
 
+/// `format`: what is checked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Int32,
+    DateTime,
+    /// Anything that fits the type.
+    Free,
+    /// Not a format of the real server either: it is ignored there.
+    Unknown,
+}
+
+impl Format {
+    /// Formats of k8s.io/kube-openapi `pkg/validation/strfmt` that are not checked here: a definition with one is refused.
+    const UNCHECKED: [&str; 26] = [
+        "bsonobjectid",
+        "uri",
+        "email",
+        "hostname",
+        "ipv4",
+        "ipv6",
+        "cidr",
+        "mac",
+        "uuid",
+        "uuid3",
+        "uuid4",
+        "uuid5",
+        "isbn",
+        "isbn10",
+        "isbn13",
+        "creditcard",
+        "ssn",
+        "hexcolor",
+        "rgbcolor",
+        "byte",
+        "date",
+        "duration",
+        "datetime",
+        "float",
+        "k8s-short-name",
+        "k8s-long-name",
+    ];
+
+    /// None for a format that the real server checks and this one does not.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "int32" => Some(Self::Int32),
+            "date-time" => Some(Self::DateTime),
+            // An integer has 64 bits in any case.
+            "int64" | "double" | "password" | "" => Some(Self::Free),
+            _ if Self::UNCHECKED.contains(&text) => None,
+            _ => Some(Self::Unknown),
+        }
+    }
+}
+
 /// A schema that cannot be compiled.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SchemaError {
@@ -67,6 +123,8 @@ pub(crate) enum SchemaError {
     Pattern { path: String, pattern: String },
     #[error("{path}: {keyword} is not implemented by kube-sim")]
     Keyword { path: String, keyword: &'static str },
+    #[error("{path}: format {format:?} is not implemented by kube-sim")]
+    Format { path: String, format: String },
 }
 
 impl Schema {
@@ -77,7 +135,14 @@ impl Schema {
 
     fn compile_at(source: &Value, path: &str) -> Result<Self, SchemaError> {
         // Refused rather than ignored: an object that a real server refuses must not pass here.
-        for keyword in ["x-kubernetes-validations", "oneOf", "anyOf", "allOf", "not"] {
+        for keyword in [
+            "x-kubernetes-validations",
+            "oneOf",
+            "anyOf",
+            "allOf",
+            "not",
+            "multipleOf",
+        ] {
             let int_or_string =
                 source["x-kubernetes-int-or-string"] == json!(true) && keyword == "anyOf";
             if !source[keyword].is_null() && !int_or_string {
@@ -93,6 +158,13 @@ impl Schema {
             Some(pattern) => Some(Regex::new(pattern).map_err(|_| SchemaError::Pattern {
                 path: path.to_owned(),
                 pattern: pattern.to_owned(),
+            })?),
+            None => None,
+        };
+        let format = match source["format"].as_str() {
+            Some(format) => Some(Format::parse(format).ok_or_else(|| SchemaError::Format {
+                path: path.to_owned(),
+                format: format.to_owned(),
             })?),
             None => None,
         };
@@ -137,6 +209,7 @@ impl Schema {
             default: source.get("default").cloned(),
             enumeration: source["enum"].as_array().cloned(),
             pattern,
+            format,
             bounds: Bounds {
                 minimum: source["minimum"].as_f64(),
                 maximum: source["maximum"].as_f64(),
@@ -168,6 +241,13 @@ impl Schema {
     pub(crate) fn prune(&self, object: &mut Value) -> Vec<String> {
         let mut dropped = Vec::new();
         self.prune_at(object, "", true, &mut dropped);
+        dropped
+    }
+
+    /// The same for a part of an object.
+    pub(crate) fn prune_value(&self, value: &mut Value) -> Vec<String> {
+        let mut dropped = Vec::new();
+        self.prune_at(value, "", false, &mut dropped);
         dropped
     }
 
@@ -290,7 +370,8 @@ impl Schema {
             "boolean" => value.is_boolean(),
             "number" => value.is_number(),
             "integer" => {
-                value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0)
+                value.is_i64()
+                    || (value.is_f64() && value.as_f64().is_some_and(|n| n.fract() == 0.0))
             }
             _ => true,
         };
@@ -307,6 +388,11 @@ impl Schema {
         if let Some(max) = self.bounds.max_length.filter(|max| length > *max) {
             faults.push(FieldError::too_long(shown, max));
         }
+        let is_time = text.contains('T') && text.parse::<jiff::Timestamp>().is_ok();
+        if self.format == Some(Format::DateTime) && !is_time {
+            let detail = format!("{shown} in body must be of type date-time: {value}");
+            faults.push(FieldError::wrong_type(shown, text, detail));
+        }
         if let Some(pattern) = self.pattern.as_ref().filter(|p| !p.is_match(text)) {
             let detail = format!("{shown} in body should match '{pattern}'");
             faults.push(FieldError::invalid(shown, &value, detail));
@@ -315,6 +401,13 @@ impl Schema {
 
     fn validate_number(&self, value: &Value, shown: &str, faults: &mut Vec<FieldError>) {
         let Some(number) = value.as_f64() else { return };
+        let fits = (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
+        if self.format == Some(Format::Int32) && !fits {
+            // The real server names the field in the text alone.
+            let detail =
+                format!("Checked value must be of type integer with format int32 in {shown}");
+            faults.push(FieldError::invalid("<nil>", &json!(""), detail));
+        }
         let bounds = &self.bounds;
         if let Some(min) = bounds.minimum
             && (number < min || (bounds.exclusive_minimum && number <= min))

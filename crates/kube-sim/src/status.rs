@@ -537,6 +537,16 @@ impl FieldError {
         Self::new(path, FieldErrorKind::TooMany, found.to_string(), detail)
     }
 
+    /// The same fault of the value at `path`, where this one's path leads on from there.
+    pub(crate) fn at(mut self, path: &str) -> Self {
+        self.path = if self.path == "<nil>" {
+            path.to_owned()
+        } else {
+            format!("{path}.{}", self.path)
+        };
+        self
+    }
+
     fn text(&self) -> String {
         let title = match self.kind {
             FieldErrorKind::Required => "Required value",

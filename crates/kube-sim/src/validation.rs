@@ -2,6 +2,8 @@
 //!
 //! Source: k8s.io/apimachinery `pkg/util/validation/validation.go` and `pkg/api/validation/objectmeta.go`.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use crate::object;
@@ -17,6 +19,11 @@ pub(crate) fn is_dns_label(text: &str) -> bool {
         && text.starts_with(edge)
         && text.ends_with(edge)
         && text.chars().all(|c| edge(c) || c == '-')
+}
+
+/// RFC 1035 label: an RFC 1123 label that begins with a letter.
+pub(crate) fn is_dns_1035_label(text: &str) -> bool {
+    is_dns_label(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 /// RFC 1123 subdomain: labels joined by dots, at most 253.
@@ -48,12 +55,24 @@ pub(crate) fn is_qualified_name(text: &str) -> bool {
     !name.is_empty() && is_label_value(name)
 }
 
+/// The address and the length of a network, such as `10.9.8.0/24`.
+pub(crate) fn network(text: &str) -> Option<(IpAddr, u8)> {
+    let (address, length) = text.split_once('/')?;
+    let address: IpAddr = address.parse().ok()?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    let length: u8 = length.parse().ok()?;
+    (length <= longest).then_some((address, length))
+}
+
 /// What an RFC 1123 label is, as the API says it. The real server adds an example and a regular expression.
 pub(crate) const LABEL_RULE: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \
     '-', and must start and end with an alphanumeric character";
 /// What an RFC 1123 subdomain is.
 pub(crate) const SUBDOMAIN_RULE: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric \
     characters, '-' or '.', and must start and end with an alphanumeric character";
+/// What an RFC 1035 label is.
+pub(crate) const LABEL_1035_RULE: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', \
+    start with an alphabetic character, and end with an alphanumeric character";
 const NAME_PART_RULE: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and \
     end with an alphanumeric character";
 const LABEL_VALUE_RULE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' \

@@ -120,3 +120,73 @@ async fn null_inside_of_a_map_is_named() {
         "{message}"
     );
 }
+
+#[tokio::test]
+async fn a_deletion_of_a_page_is_named() {
+    let headers = [
+        (header::ACCEPT, "application/json"),
+        (header::CONTENT_TYPE, "application/json"),
+    ];
+    let path = "/api/v1/namespaces/default/configmaps?limit=1";
+    let (code, message) = refused("DELETE", path, headers, "").await;
+    assert_eq!(code, 501);
+    assert!(message.contains("deletions of a page"), "{message}");
+}
+
+#[tokio::test]
+async fn rights_to_paths_are_named() {
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    let body = r#"{"spec": {"nonResourceAttributes": {"path": "/version", "verb": "get"}}}"#;
+    let (code, message) = post(path, "application/json", body).await;
+    assert_eq!(code, 501);
+    assert!(message.contains("nonResourceAttributes"), "{message}");
+}
+
+#[tokio::test]
+async fn what_is_not_known_of_definitions_is_named() {
+    let definition = |version: serde_json::Value| {
+        let mut version = version;
+        version["name"] = "v1".into();
+        version["served"] = true.into();
+        version["storage"] = true.into();
+        if version["schema"].is_null() {
+            version["schema"] = serde_json::json!({"openAPIV3Schema": {"type": "object"}});
+        }
+        serde_json::json!({
+            "metadata": {"name": "things.example.com"},
+            "spec": {
+                "group": "example.com", "scope": "Namespaced",
+                "names": {"plural": "things", "kind": "Thing"}, "versions": [version],
+            },
+        })
+    };
+    let scale =
+        serde_json::json!({"specReplicasPath": ".spec.n", "statusReplicasPath": ".status.n"});
+    let format = serde_json::json!({"type": "string", "format": "ipv4"});
+    let multiple = serde_json::json!({"type": "integer", "multipleOf": 2});
+    let schema = |field| {
+        let properties = serde_json::json!({"type": "object", "properties": {"field": field}});
+        serde_json::json!({"schema": {"openAPIV3Schema": properties}})
+    };
+    for (version, feature) in [
+        (
+            serde_json::json!({"subresources": {"scale": scale}}),
+            "kube-sim does not implement the subresource scale",
+        ),
+        (
+            serde_json::json!({"selectableFields": [{"jsonPath": ".spec.n"}]}),
+            "kube-sim does not implement selectableFields",
+        ),
+        (schema(format), "is not implemented by kube-sim"),
+        (
+            schema(multiple),
+            "multipleOf is not implemented by kube-sim",
+        ),
+    ] {
+        let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        let body = definition(version).to_string();
+        let (code, message) = post(path, "application/json", &body).await;
+        assert_eq!(code, 422, "{message}");
+        assert!(message.contains(feature), "{message}");
+    }
+}

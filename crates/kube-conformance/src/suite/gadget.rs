@@ -74,6 +74,8 @@ fn schema() -> Value {
                     },
                     "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
                     "maybe": {"type": "string", "nullable": true},
+                    "small": {"type": "integer", "format": "int32"},
+                    "since": {"type": "string", "format": "date-time"},
                     "port": {"x-kubernetes-int-or-string": true},
                     "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
                 },

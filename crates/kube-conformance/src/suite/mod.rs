@@ -14,6 +14,7 @@ macro_rules! group {
 mod access;
 mod apply;
 mod built_in;
+mod cluster;
 mod definition;
 mod deletion;
 mod discovery;
@@ -23,6 +24,7 @@ mod gadget;
 mod garbage;
 mod lease;
 mod list;
+mod merging;
 mod namespace;
 mod page;
 mod patch;
@@ -32,6 +34,7 @@ mod service_status;
 mod shape;
 mod status;
 mod strict;
+mod structural;
 mod validation;
 mod watching;
 mod write;
@@ -48,6 +51,7 @@ pub fn assertions() -> Vec<Assertion> {
         write::ASSERTIONS,
         dry_run::ASSERTIONS,
         patch::ASSERTIONS,
+        merging::ASSERTIONS,
         apply::ASSERTIONS,
         status::ASSERTIONS,
         deletion::ASSERTIONS,
@@ -56,7 +60,9 @@ pub fn assertions() -> Vec<Assertion> {
         definition::ASSERTIONS,
         validation::ASSERTIONS,
         strict::ASSERTIONS,
+        structural::ASSERTIONS,
         built_in::ASSERTIONS,
+        cluster::ASSERTIONS,
         shape::ASSERTIONS,
         service::ASSERTIONS,
         service_status::ASSERTIONS,

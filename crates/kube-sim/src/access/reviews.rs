@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Access, Attributes, User};
 use crate::clock::rfc3339;
 use crate::server::ApiServer;
+use crate::status::{FieldError, Status};
 
 /// A request that is answered and not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +44,8 @@ impl Review {
         user: &User,
         access: &Access,
         server: &ApiServer,
-    ) -> Value {
-        match self {
+    ) -> Result<Value, Status> {
+        Ok(match self {
             Self::WhoAmI => {
                 let mut info = json!({"username": user.name, "groups": user.groups});
                 if !user.uid.is_empty() {
@@ -57,6 +58,7 @@ impl Review {
                 })
             }
             Self::MayI => {
+                check(body)?;
                 let wanted = &body["spec"]["resourceAttributes"];
                 let text = |key: &str| wanted[key].as_str().unwrap_or_default();
                 let asked = Attributes {
@@ -74,6 +76,30 @@ impl Review {
                     "status": {"allowed": allowed},
                 })
             }
-        }
+        })
     }
+}
+
+/// One question, and nothing beside it: kubernetes `pkg/apis/authorization/validation`.
+fn check(review: &Value) -> Result<(), Status> {
+    let spec = &review["spec"];
+    let mut faults = Vec::new();
+    if spec["resourceAttributes"].is_null() == spec["nonResourceAttributes"].is_null() {
+        let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+        faults.push(FieldError::invalid("spec", spec, detail));
+    }
+    if review["metadata"]["name"].is_string() {
+        let detail = "must be empty";
+        faults.push(FieldError::invalid("metadata", &review["metadata"], detail));
+    }
+    if !faults.is_empty() {
+        let group = Review::MayI.group();
+        return Err(Status::invalid_kind(group, "", faults));
+    }
+    if spec["resourceAttributes"].is_null() {
+        return Err(Status::not_implemented(
+            "reviews of rights to paths (nonResourceAttributes)",
+        ));
+    }
+    Ok(())
 }

@@ -69,11 +69,15 @@ pub(crate) fn apply_defaults(resource: &Resource, object: &mut Value) {
         "Service" => service::apply_defaults(object),
         "Namespace" => namespace_defaults(object),
         "EndpointSlice" => endpoint_slice_defaults(object),
-        "Lease" => drop(child(as_map(object), "spec")),
+        "Lease" => lease_defaults(object),
+        "Node" => node::apply_defaults(object),
         "ClusterRole" | "Role" => default_to(as_map(object), "rules", json!([])),
         "DaemonSet" => daemon_set_defaults(object),
         "Deployment" => deployment_defaults(object),
-        "Pod" => pod_spec_defaults(child(as_map(object), "spec")),
+        "Pod" => {
+            pod_spec_defaults(child(as_map(object), "spec"));
+            workload::default_addresses(object);
+        }
         "Secret" => default_to(as_map(object), "type", json!("Opaque")),
         "CustomResourceDefinition" => crd::apply_defaults(object),
         "ClusterRoleBinding" | "RoleBinding" => binding_defaults(object),
@@ -130,6 +134,9 @@ pub(crate) fn warnings(resource: &Resource, object: &Value) -> Vec<String> {
     if resource.is("", "Service") {
         return service::warnings(object);
     }
+    if resource.is("apiextensions.k8s.io", "CustomResourceDefinition") {
+        return crd::warnings(object);
+    }
     Vec::new()
 }
 
@@ -153,11 +160,20 @@ pub(crate) fn validate(
         "Lease" => validate_lease(object),
         "CustomResourceDefinition" => crd::validate(old, object),
         "Event" => event::validate(old, object),
+        "PodDisruptionBudget" => validate_budget(object),
         "ClusterRole" | "Role" | "ClusterRoleBinding" | "RoleBinding" => {
             rbac::validate(resource, old, object)
         }
         _ => Vec::new(),
     }
+}
+
+/// Why an object without faults cannot be stored: nothing is left to hand out to it.
+pub(crate) fn unallocatable(state: &State, resource: &Resource, object: &Value) -> Option<String> {
+    if resource.is("", "Service") {
+        return service::unusable_health_check_port(state, object);
+    }
+    None
 }
 
 /// Faults in a status that is written by itself.
@@ -172,6 +188,7 @@ pub(crate) fn validate_status(
     match resource.kind.as_str() {
         "Service" => service::validate_status(object),
         "Node" => node::validate(old, object),
+        "Pod" => workload::validate_addresses(object),
         "Namespace" => validate_phase(object),
         _ => Vec::new(),
     }
@@ -256,6 +273,14 @@ pub(crate) fn undeletable(resource: &Resource, name: &str) -> Option<&'static st
     immortal.then_some("this namespace may not be deleted")
 }
 
+/// Both fields belong to a feature that is off by default, and are dropped where it is off: kubernetes
+/// `pkg/registry/coordination/lease/strategy.go`.
+fn lease_defaults(lease: &mut Value) {
+    let spec = child(as_map(lease), "spec");
+    spec.remove("strategy");
+    spec.remove("preferredHolder");
+}
+
 fn namespace_defaults(object: &mut Value) {
     let name = object::name(object).to_owned();
     child(metadata_mut(object), "labels")
@@ -334,6 +359,7 @@ fn deployment_defaults(object: &mut Value) {
 fn pod_spec_defaults(spec: &mut serde_json::Map<String, Value>) {
     for (key, value) in [
         ("dnsPolicy", json!("ClusterFirst")),
+        ("enableServiceLinks", json!(true)),
         ("restartPolicy", json!("Always")),
         ("schedulerName", json!("default-scheduler")),
         ("securityContext", json!({})),
@@ -379,6 +405,27 @@ fn pod_spec_defaults(spec: &mut serde_json::Map<String, Value>) {
             default_to(as_map(port), "protocol", json!("TCP"));
         }
     }
+}
+
+/// Source: kubernetes `pkg/apis/policy/validation/validation.go`.
+fn validate_budget(budget: &Value) -> Vec<FieldError> {
+    let spec = &budget["spec"];
+    let mut faults = Vec::new();
+    if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() {
+        let detail = "minAvailable and maxUnavailable cannot be both set";
+        faults.push(FieldError::invalid("spec", spec, detail));
+    }
+    for key in ["minAvailable", "maxUnavailable"] {
+        if spec[key].as_i64().is_some_and(|number| number < 0) {
+            let detail = "must be greater than or equal to 0";
+            faults.push(FieldError::invalid(
+                &format!("spec.{key}"),
+                &spec[key],
+                detail,
+            ));
+        }
+    }
+    faults
 }
 
 fn validate_lease(object: &Value) -> Vec<FieldError> {

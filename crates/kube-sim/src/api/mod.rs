@@ -178,7 +178,7 @@ impl Call<'_> {
             Route::Health => Ok(text("ok")),
             Route::Resource(request) => self.resource(&request, &accept),
             Route::Review(review) if *self.method == Method::POST => {
-                let answer = review.answer(&self.object()?, self.user, self.access, self.server);
+                let answer = review.answer(&self.object()?, self.user, self.access, self.server)?;
                 Ok(json_response(StatusCode::CREATED, &answer))
             }
             Route::Review(_) => Err(Status::method_not_allowed()),
@@ -359,6 +359,9 @@ impl Call<'_> {
                     Deleted::Terminating(object) => ok(&self.show(target, object, accept)),
                 })
             }
+            ("DELETE", None) if self.query.has("limit") || self.query.has("continue") => Err(
+                Status::not_implemented("deletions of a page (limit and continue)"),
+            ),
             ("DELETE", None) => {
                 let list = self.server.delete_collection(
                     target,

@@ -1,10 +1,12 @@
 //! The four kinds of patch.
 
+use json_patch::{AddOperation, PatchOperation};
 use serde_json::Value;
 
 use super::read::sent_revision;
+use super::strategic::{self, StrategicError};
 use super::write::{Manager, Part, WriteOptions, Written, check_body};
-use super::{ApiServer, State, Target, managed_fields, strategic};
+use super::{ApiServer, State, Target, managed_fields};
 use crate::object::{self, metadata_mut};
 use crate::resource::Resource;
 use crate::status::{FieldError, Status};
@@ -101,9 +103,12 @@ fn apply_to(target: &Target, patch: &Patch, object: &mut Value) -> Result<(), St
     let resource = &target.resource;
     match patch {
         Patch::Json(operations) => {
-            let patch: json_patch::Patch = serde_json::from_value(operations.clone())
-                .map_err(|e| Status::bad_request(format!("error decoding patch: {e}")))?;
-            json_patch(&patch, object).map_err(|_| Status::unprocessable())
+            let operations = operations
+                .as_array()
+                .ok_or_else(|| Status::bad_request("error decoding patch: it is not a list"))?;
+            operations
+                .iter()
+                .try_for_each(|operation| json_patch(operation, object))
         }
         Patch::Merge(patch) if patch.is_object() => {
             json_patch::merge(object, patch);
@@ -111,8 +116,11 @@ fn apply_to(target: &Target, patch: &Patch, object: &mut Value) -> Result<(), St
         }
         Patch::Strategic(_) if resource.custom.is_some() => Err(Status::unsupported_patch(true)),
         Patch::Strategic(patch) if patch.is_object() => {
-            strategic::merge(&resource.kind, object, patch)
-                .map_err(|e| Status::bad_request(e.to_string()))
+            strategic::merge(&resource.kind, object, patch).map_err(|error| match error {
+                StrategicError::RetainKeys => Status::bad_request(error.to_string()),
+                StrategicError::UnknownList(_) => Status::not_implemented(&error.to_string()),
+                _ => Status::without_reason(&error.to_string()),
+            })
         }
         Patch::Merge(_) | Patch::Strategic(_) => {
             Err(Status::bad_request("a merge patch must be a JSON object"))
@@ -124,25 +132,64 @@ fn apply_to(target: &Target, patch: &Patch, object: &mut Value) -> Result<(), St
 }
 
 /// RFC 6902, with what the real server's library (evanphx/json-patch) does beyond it: `test` with null holds for a
-/// member that is absent.
-fn json_patch(patch: &json_patch::Patch, object: &mut Value) -> Result<(), json_patch::PatchError> {
-    for operation in &patch.0 {
-        if let json_patch::PatchOperation::Test(test) = operation
-            && test.value.is_null()
-            && object
-                .pointer(test.path.as_str())
-                .is_none_or(Value::is_null)
-        {
-            continue;
-        }
-        json_patch::patch(object, std::slice::from_ref(operation))?;
+/// member that is absent, and `replace` sets a member that is absent.
+fn json_patch(operation: &Value, object: &mut Value) -> Result<(), Status> {
+    let takes_value = matches!(operation["op"].as_str(), Some("add" | "replace"));
+    if takes_value && operation.get("value").is_none() {
+        return Err(Status::not_implemented(
+            "an operation of a JSON patch without the value that RFC 6902 wants",
+        ));
     }
-    Ok(())
+    let is_odd = |key: &str| {
+        let pointer = operation[key].as_str().unwrap_or_default();
+        !pointer.is_empty() && !pointer.starts_with('/')
+    };
+    if is_odd("path") || is_odd("from") {
+        return Err(Status::not_implemented(
+            "pointers of a JSON patch that do not begin with a slash",
+        ));
+    }
+    let operation: PatchOperation =
+        serde_json::from_value(operation.clone()).map_err(|_| Status::unprocessable())?;
+    let operation = match operation {
+        PatchOperation::Test(test)
+            if test.value.is_null()
+                && object
+                    .pointer(test.path.as_str())
+                    .is_none_or(Value::is_null) =>
+        {
+            return Ok(());
+        }
+        PatchOperation::Replace(replace) if is_absent_member(object, replace.path.as_str()) => {
+            PatchOperation::Add(AddOperation {
+                path: replace.path,
+                value: replace.value,
+            })
+        }
+        PatchOperation::Copy(copy) if is_absent_member(object, copy.from.as_str()) => {
+            return Err(Status::not_implemented(
+                "a copy of what is absent, which sets null",
+            ));
+        }
+        other => other,
+    };
+    json_patch::patch(object, &[operation]).map_err(|_| Status::unprocessable())
+}
+
+/// Whether a pointer names a member that its map does not have.
+fn is_absent_member(object: &Value, pointer: &str) -> bool {
+    let parent = pointer.rsplit_once('/').map(|(parent, _)| parent);
+    let map = parent.and_then(|parent| object.pointer(parent));
+    map.is_some_and(Value::is_object) && object.pointer(pointer).is_none()
 }
 
 /// A patch cannot make another kind of an object.
 fn check_type(target: &Target, patched: &Value) -> Result<(), Status> {
-    let is = |key: &str, wanted: &str| patched[key].as_str().is_none_or(|given| given == wanted);
+    let may_lack = target.resource.custom.is_none();
+    let is = |key: &str, wanted: &str| match patched[key].as_str() {
+        None => may_lack,
+        Some(given) => given == wanted,
+    };
     if is("apiVersion", &target.resource.api_version()) && is("kind", &target.resource.kind) {
         return Ok(());
     }

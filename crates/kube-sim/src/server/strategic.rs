@@ -8,10 +8,20 @@ use serde_json::{Map, Value};
 /// A patch that contradicts itself or the object.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StrategicError {
-    #[error("unknown strategic merge directive {0:?}")]
+    #[error("unknown patch type: {0} in map")]
     Directive(String),
     #[error("map: {0:?} does not contain declared merge key: {1}")]
     MissingKey(String, &'static str),
+    #[error("merging lists cannot yet be specified in the patch")]
+    MergeOfList,
+    #[error("expected a list, but received {0}")]
+    NoList(String),
+    #[error("The order in patch list {0} doesn't match $setElementOrder list {1}")]
+    Order(String, String),
+    #[error("invalid patch format of retainKeys")]
+    RetainKeys,
+    #[error("$setElementOrder of {0:?}, which neither the object nor the patch has")]
+    UnknownList(String),
 }
 
 /// How a list is merged.
@@ -75,7 +85,12 @@ fn merge_value<'a>(
         *target = patch.clone();
         return Ok(());
     };
-    match patch.get("$patch").and_then(Value::as_str) {
+    let directive = patch.get("$patch").map(|directive| {
+        directive
+            .as_str()
+            .map_or_else(|| directive.to_string(), str::to_owned)
+    });
+    match directive.as_deref() {
         Some("replace") => {
             *target = Value::Object(
                 patch
@@ -94,7 +109,8 @@ fn merge_value<'a>(
         Some(other) => return Err(StrategicError::Directive(other.to_owned())),
     }
     let map = crate::object::as_map(target);
-    if let Some(retained) = patch.get("$retainKeys").and_then(Value::as_array) {
+    if let Some(retained) = patch.get("$retainKeys") {
+        let retained = retained.as_array().ok_or(StrategicError::RetainKeys)?;
         map.retain(|key, _| retained.iter().any(|r| r == key));
     }
     for (key, value) in patch {
@@ -107,6 +123,13 @@ fn merge_value<'a>(
         }
         if value.is_null() {
             map.remove(key);
+            continue;
+        }
+        if !map.contains_key(key) {
+            // What the object does not have comes as it was sent: no directive in it means anything.
+            if let Some(value) = without_directives(value) {
+                map.insert(key.clone(), value);
+            }
             continue;
         }
         trail.push(key);
@@ -134,16 +157,42 @@ fn merge_value<'a>(
     for (key, order) in patch {
         if let Some(list) = key.strip_prefix("$setElementOrder/") {
             trail.push(list);
-            if let (Some(target), Some(order)) = (
-                map.get_mut(list).and_then(Value::as_array_mut),
-                order.as_array(),
-            ) {
-                set_order(list_merge(kind, trail), target, order);
-            }
+            let strategy = list_merge(kind, trail);
             trail.pop();
+            let order = order
+                .as_array()
+                .ok_or_else(|| StrategicError::NoList(order.to_string()))?;
+            if !map.contains_key(list) && !patch.contains_key(list) {
+                return Err(StrategicError::UnknownList(list.to_owned()));
+            }
+            check_order(strategy, patch.get(list), order)?;
+            match map.get_mut(list) {
+                Some(Value::Array(target)) => set_order(strategy, target, order),
+                Some(other) => return Err(StrategicError::NoList(other.to_string())),
+                None => {}
+            }
         }
     }
     Ok(())
+}
+
+/// A value without its nulls and without every map in it that has a directive.
+fn without_directives(value: &Value) -> Option<Value> {
+    match value {
+        Value::Object(map) if map.contains_key("$patch") => None,
+        Value::Object(map) => {
+            let kept = map
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .filter_map(|(key, value)| Some((key.clone(), without_directives(value)?)));
+            Some(Value::Object(kept.collect()))
+        }
+        Value::Array(items) => {
+            let kept = items.iter().filter_map(without_directives);
+            Some(Value::Array(kept.collect()))
+        }
+        other => Some(other.clone()),
+    }
 }
 
 fn own((key, value): (&String, &Value)) -> (String, Value) {
@@ -183,6 +232,11 @@ fn merge_list<'a>(
             }
             continue;
         };
+        match item["$patch"].as_str() {
+            None | Some("delete") => {}
+            Some("merge") => return Err(StrategicError::MergeOfList),
+            Some(other) => return Err(StrategicError::Directive(other.to_owned())),
+        }
         let identity = &item[key];
         if identity.is_null() {
             return Err(StrategicError::MissingKey(item.to_string(), key));
@@ -202,6 +256,33 @@ fn merge_list<'a>(
                     merge_value(kind, trail, slot, item)?;
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// What a patch puts into a list stands in the order that it asks for, and nothing else does.
+fn check_order(
+    strategy: ListMerge,
+    patch: Option<&Value>,
+    order: &[Value],
+) -> Result<(), StrategicError> {
+    let identity = |item: &Value| match strategy {
+        ListMerge::ByKey(key) if item[key].is_null() => {
+            Err(StrategicError::MissingKey(item.to_string(), key))
+        }
+        ListMerge::ByKey(key) => Ok(item[key].clone()),
+        _ => Ok(item.clone()),
+    };
+    let wanted = order.iter().map(identity).collect::<Result<Vec<_>, _>>()?;
+    let mut wanted = wanted.iter();
+    let items = patch.and_then(Value::as_array).into_iter().flatten();
+    for item in items.filter(|item| item["$patch"].is_null()) {
+        let item = identity(item)?;
+        if !wanted.any(|wanted| *wanted == item) {
+            let patch = patch.map(Value::to_string).unwrap_or_default();
+            let order = Value::from(order.to_vec()).to_string();
+            return Err(StrategicError::Order(patch, order));
         }
     }
     Ok(())

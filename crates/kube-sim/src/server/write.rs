@@ -385,10 +385,13 @@ impl State {
             Part::Status => admission::validate_status(resource, old, object),
             Part::Finalize => admission::validate_finalizers(object),
         });
-        if faults.is_empty() {
-            return Ok(());
+        if !faults.is_empty() {
+            return Err(Status::invalid(resource, object::name(object), faults));
         }
-        Err(Status::invalid(resource, object::name(object), faults))
+        match admission::unallocatable(self, resource, object) {
+            Some(why) => Err(Status::internal(&why)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -452,6 +455,20 @@ pub(super) fn check_body(
                 )));
             }
         }
+    }
+    // A built-in kind is known by its path; what a definition makes is decoded by the names that it carries.
+    let text = |key: &str| object[key].as_str().unwrap_or_default();
+    if resource.custom.is_some() && text("kind").is_empty() && !object["kind"].is_number() {
+        return Err(Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing",
+            resource.kind
+        )));
+    }
+    if resource.custom.is_some() && text("apiVersion").is_empty() {
+        return Err(Status::bad_request(format!(
+            "the API version in the data () does not match the expected API version ({})",
+            resource.api_version()
+        )));
     }
     if let Some(kind) = object
         .get("kind")

@@ -13,7 +13,10 @@ use super::allocated::node_port;
 use crate::object::{self, as_map, child, default_to};
 use crate::server::State;
 
-pub(super) use rules::{one_of, unusable_address, validate, validate_status};
+pub(super) use rules::{
+    one_of, port_name_faults, unusable_address, unusable_health_check_port, validate,
+    validate_status,
+};
 
 /// Service addresses come from 192.168.0.0/16, the range that the user guide's output shows.
 const SERVICE_NETWORK: [u8; 2] = [192, 168];

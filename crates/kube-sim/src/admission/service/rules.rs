@@ -74,6 +74,7 @@ pub(in crate::admission) fn validate(
     validate_families(spec, &mut faults);
     validate_addresses(state, old, service, &mut faults);
     validate_source_ranges(spec, &mut faults);
+    validate_source_annotation(service, &mut faults);
     validate_ports(state, service, &mut faults);
     faults
 }
@@ -273,21 +274,35 @@ fn validate_addresses(
     }
 }
 
+const NETWORK_RULE: &str = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+
 fn validate_source_ranges(spec: &Value, faults: &mut Vec<FieldError>) {
     for (i, range) in object::items(&spec["loadBalancerSourceRanges"]).enumerate() {
         let text = range.as_str().unwrap_or_default().trim();
-        let is_network = text.split_once('/').is_some_and(|(address, length)| {
-            let longest = match address.parse::<IpAddr>() {
-                Ok(IpAddr::V4(_)) => 32,
-                Ok(IpAddr::V6(_)) => 128,
-                Err(_) => return false,
-            };
-            length.parse::<u8>().is_ok_and(|length| length <= longest)
-        });
-        if !is_network {
+        if validation::network(text).is_none() {
             let path = format!("spec.LoadBalancerSourceRanges[{i}]");
-            let detail = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
-            faults.push(FieldError::invalid(&path, range, detail));
+            faults.push(FieldError::invalid(&path, range, NETWORK_RULE));
+        }
+    }
+}
+
+/// The annotation that said the same before there was a field counts where the field says nothing.
+fn validate_source_annotation(service: &Value, faults: &mut Vec<FieldError>) {
+    let key = "service.beta.kubernetes.io/load-balancer-source-ranges";
+    let annotation = service["metadata"]["annotations"][key].as_str();
+    let in_field = object::items(&service["spec"]["loadBalancerSourceRanges"]).next();
+    let (Some(text), None) = (annotation, in_field) else {
+        return;
+    };
+    let path = format!("metadata.annotations[{key}]");
+    if service["spec"]["type"] != "LoadBalancer" {
+        let detail = "may only be used when `type` is 'LoadBalancer'";
+        faults.push(FieldError::forbidden(&path, detail));
+    }
+    let ranges = text.trim().split(',').map(str::trim);
+    for range in ranges.filter(|_| !text.trim().is_empty()) {
+        if validation::network(range).is_none() {
+            faults.push(FieldError::invalid(&path, &json!(range), NETWORK_RULE));
         }
     }
 }
@@ -432,17 +447,54 @@ fn validate_ports(state: &State, service: &Value, faults: &mut Vec<FieldError>) 
     }
 }
 
-/// A number of a port, or the name of one: k8s.io/apimachinery `IsValidPortName`.
-fn broken_target_port(port: &Value) -> Vec<&'static str> {
-    let Some(name) = port.as_str() else {
-        let fits = port
-            .as_i64()
-            .is_some_and(|number| (1..=65535).contains(&number));
-        return (!fits)
-            .then_some("must be between 1 and 65535, inclusive")
-            .into_iter()
-            .collect();
+/// Why a health check cannot have the node port that is asked for. The real server finds out when it hands ports out, and
+/// says so as an error of its own (kubernetes `pkg/registry/core/service/storage/alloc.go`).
+pub(in crate::admission) fn unusable_health_check_port(
+    state: &State,
+    service: &Value,
+) -> Option<String> {
+    let key = (
+        object::namespace(service).to_owned(),
+        object::name(service).to_owned(),
+    );
+    let asked = service["spec"]["healthCheckNodePort"]
+        .as_u64()
+        .filter(|n| *n != 0)?;
+    let number = u16::try_from(asked).unwrap_or(0);
+    let is_own = object::items(&service["spec"]["ports"])
+        .any(|port| port["nodePort"].as_u64() == Some(asked));
+    let why = if !NODE_PORTS.contains(&number) {
+        format!(
+            "provided port is not in the valid range. The range of valid ports is {}-{}",
+            NODE_PORTS.start(),
+            NODE_PORTS.end()
+        )
+    } else if is_own || state.allocated.is_port_of_another(number, &key) {
+        "provided port is already allocated".to_owned()
+    } else {
+        return None;
     };
+    Some(format!(
+        "failed to allocate requested HealthCheck NodePort {asked}: {why}"
+    ))
+}
+
+/// A number of a port, or the name of one.
+fn broken_target_port(port: &Value) -> Vec<&'static str> {
+    if let Some(name) = port.as_str() {
+        return port_name_faults(name);
+    }
+    let fits = port
+        .as_i64()
+        .is_some_and(|number| (1..=65535).contains(&number));
+    (!fits)
+        .then_some("must be between 1 and 65535, inclusive")
+        .into_iter()
+        .collect()
+}
+
+/// What is wrong with the name of a port: k8s.io/apimachinery `IsValidPortName`.
+pub(in crate::admission) fn port_name_faults(name: &str) -> Vec<&'static str> {
     let is_known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let rules = [
         (name.len() > 15, "must be no more than 15 characters"),
