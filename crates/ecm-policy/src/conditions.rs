@@ -59,6 +59,12 @@ impl Status {
             Self::Unknown => "Unknown",
         }
     }
+
+    /// The status that Kubernetes spells so.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::True, Self::False, Self::Unknown];
+        all.into_iter().find(|known| known.as_str() == word)
+    }
 }
 
 /// The conditions of one PoolService, one of each type, in the order in which people read them.
@@ -157,6 +163,11 @@ impl Conditions {
                 "the cloud is being brought to what is asked for",
             );
         }
+    }
+
+    /// Each of them, without `Ready`.
+    pub fn iter(&self) -> impl Iterator<Item = &Condition> {
+        self.0.iter()
     }
 
     /// One condition.

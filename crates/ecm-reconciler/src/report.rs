@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ecm_policy::conditions::{Condition, ConditionType, Reason, Refusal, Status};
+use ecm_policy::conditions::{Condition, ConditionType, Conditions, Reason, Refusal, Status};
 use ecm_policy::observed::Told;
 use ecm_policy::plan::{Addresses, PortStatus, Report};
 use ens_openapi::ErrorClass;
@@ -197,16 +197,19 @@ fn conditions(
     generation: Option<i64>,
     now: Timestamp,
 ) -> Vec<meta::Condition> {
-    let known: Vec<Condition> = report.conditions.with_ready();
-    // While a part is unknown, Ready follows from what stood before, not from the gap.
-    let has_gap = known.iter().any(|c| c.status == Status::Unknown);
+    let standing = with_what_stands(&report.conditions, before);
+    let mut known: Vec<Condition> = report.conditions.with_ready();
+    // Ready follows from all parts: from those that the plan knows, and from what stands of the others.
+    known.pop();
+    known.extend(standing.with_ready().pop());
+    let is_open = is_only_a_gap(&standing);
     let mut all: Vec<meta::Condition> = before.to_vec();
     for condition in known {
         let position = all
             .iter()
             .position(|c| c.type_ == condition.condition.as_str());
         let is_gap = condition.status == Status::Unknown
-            || (has_gap && condition.condition == ConditionType::Ready && is_only_a_gap(report));
+            || (condition.condition == ConditionType::Ready && is_open);
         match position {
             Some(_) if is_gap => {}
             Some(at) => {
@@ -227,14 +230,29 @@ fn conditions(
     all
 }
 
-/// Whether nothing is wrong but that a part is not known.
-fn is_only_a_gap(report: &Report) -> bool {
-    report
-        .conditions
-        .with_ready()
-        .iter()
-        .filter(|c| !matches!(c.condition, ConditionType::Ready | ConditionType::InSync))
-        .all(|c| c.status != Status::False)
+/// What the plan says, and of what it does not know what stands.
+fn with_what_stands(plan: &Conditions, before: &[meta::Condition]) -> Conditions {
+    let mut all = plan.clone();
+    for condition in plan.iter().filter(|c| c.status == Status::Unknown) {
+        let mut standing = before.iter();
+        let standing = standing.find(|c| c.type_ == condition.condition.as_str());
+        let told =
+            standing.and_then(|c| Some((Status::parse(&c.status)?, Reason::parse(&c.reason)?, c)));
+        if let Some((status, reason, standing)) = told {
+            all.set(condition.condition, status, reason, &standing.message);
+        }
+    }
+    all
+}
+
+/// Whether a part is not known, and nothing else is wrong.
+fn is_only_a_gap(conditions: &Conditions) -> bool {
+    let parts = || {
+        conditions
+            .iter()
+            .filter(|c| c.condition != ConditionType::InSync)
+    };
+    parts().any(|c| c.status == Status::Unknown) && parts().all(|c| c.status != Status::False)
 }
 
 fn update(old: &mut meta::Condition, new: &Condition, generation: Option<i64>, now: Timestamp) {
@@ -336,6 +354,39 @@ mod tests {
         assert!(after(&stopped, &[]));
         assert!(!after(&stopped, &["1.2.3.4".to_owned()]));
         assert!(!after(&done(Ok(Outcome::Changed)), &[]));
+    }
+
+    #[test]
+    fn rule_10_1_ready_follows_from_what_is_known_and_from_what_stands() {
+        let mut report = Report::default();
+        ready(&mut report);
+        report.conditions.refuse(&Refusal::new(
+            ConditionType::Accepted,
+            Reason::InvalidAnnotation,
+            "wrong",
+        ));
+        let wrong = status(&PoolServiceStatus::default(), &report, Some(1), at(10));
+        assert_eq!(find(&wrong, "Ready").status, "False");
+        // After a restart listeners and backends need not be read.
+        let mut report = Report::default();
+        for part in [
+            ConditionType::Accepted,
+            ConditionType::LoadBalancerReady,
+            ConditionType::AddressReady,
+            ConditionType::InSync,
+        ] {
+            report.conditions.good(part, "fine");
+        }
+        let right = status(&wrong, &report, Some(1), at(20));
+        assert_eq!(
+            find(&right, "ListenersReady"),
+            find(&wrong, "ListenersReady")
+        );
+        let ready = find(&right, "Ready");
+        assert_eq!(
+            (ready.status.as_str(), ready.reason.as_str()),
+            ("True", "AsExpected")
+        );
     }
 
     #[test]
