@@ -55,6 +55,7 @@ mod faults;
 mod http_face;
 mod node_ports;
 mod object;
+mod place;
 pub mod play;
 mod resource;
 mod schema;

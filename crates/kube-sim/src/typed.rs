@@ -2,14 +2,13 @@
 //!
 //! The types are those of k8s-openapi, which are generated from the API's own description.
 
-use std::fmt;
-
 use k8s_openapi::api::{apps, coordination, core, discovery, policy, rbac};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::place::Place;
 use crate::resource::Resource;
 use crate::status::Status;
 
@@ -145,24 +144,6 @@ fn keep(value: &mut Value, known: Value, place: &Place<'_>, unknown: &mut Vec<St
         }
         // Times come back in the precision that they are stored in.
         (_, known) => *value = known,
-    }
-}
-
-/// Where in an object: a path that becomes text only where somebody is told of it.
-enum Place<'a> {
-    Root,
-    Field(&'a Place<'a>, &'a str),
-    Item(&'a Place<'a>, usize),
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root => Ok(()),
-            Self::Field(Self::Root, name) => f.write_str(name),
-            Self::Field(parent, name) => write!(f, "{parent}.{name}"),
-            Self::Item(parent, index) => write!(f, "{parent}[{index}]"),
-        }
     }
 }
 
