@@ -227,7 +227,7 @@ impl Case<'_> {
             }
             // The plan sees to a loss, or to a release that is done.
             Presence::Gone { confirmed: true } if is_users => Ok(Record::users(id)),
-            Presence::Gone { confirmed: true } => Ok(with_id(ours, id)),
+            Presence::Gone { confirmed: true } => Ok(self.unseen(ours, id)),
             Presence::Present(found) if found.region != self.words.region => {
                 Err(Doubt::Elsewhere {
                     id: id.clone(),
@@ -277,7 +277,7 @@ impl Case<'_> {
             Presence::Unread | Presence::Gone { confirmed: false } => {
                 Err(Doubt::Unsure(id.clone()))
             }
-            Presence::Gone { confirmed: true } => Ok(Some(with_id(ours, id))),
+            Presence::Gone { confirmed: true } => Ok(Some(self.unseen(ours, id))),
             Presence::Present(found) if found.name != name => Err(Doubt::Foreign {
                 id: id.clone(),
                 name: found.name.clone(),
@@ -322,6 +322,14 @@ impl Case<'_> {
 
     /// A record of ours. Which attempts were made is lost with the ledger: counting on from a time
     /// that is later than all of them gives tokens that were never used.
+    /// It may be so new that it is not shown yet (behaviour 8.5).
+    fn unseen(&self, record: Record, id: &str) -> Record {
+        Record {
+            unseen_since: Some(self.now),
+            ..with_id(record, id)
+        }
+    }
+
     fn record(&self, names: BTreeSet<String>) -> Record {
         Record {
             attempt: u32::try_from(self.now).unwrap_or(u32::MAX / 2),

@@ -290,8 +290,8 @@ async fn load_balancer(
 }
 
 /// What bears one of these names. `None` where nothing may be concluded: rows moved while they were
-/// listed, or a read by its id does not show alive what a list shows, so that one of the two is of
-/// the past (behaviour 5.4).
+/// listed, or a read by its id does not show alive, or not under that name, what a list shows, so that
+/// one of the two is of the past (behaviour 5.4).
 async fn by_name(
     names: &BTreeSet<String>,
     lists: &Lists,
@@ -311,12 +311,14 @@ async fn by_name(
         .cloned()
         .collect();
     for found in &load_balancers {
-        if reader.load_balancer(&found.id).await?.is_none() {
+        let read = reader.load_balancer(&found.id).await?;
+        if read.is_none_or(|read| read.name != found.name) {
             return Ok(None);
         }
     }
     for found in &eips {
-        if reader.eip(&found.id).await?.is_none() {
+        let read = reader.eip(&found.id).await?;
+        if read.is_none_or(|read| read.name != found.name) {
             return Ok(None);
         }
     }

@@ -19,9 +19,8 @@ pub struct OneAccount<P, A> {
     source: P,
     account: String,
     ask: A,
-    /// Id of the AccessKey that was asked about last and is of the account. Who comes while somebody asks waits for that
-    /// answer.
-    known: Mutex<Option<String>>,
+    /// Id of the AccessKey that was asked about last, and its account. Who comes while somebody asks waits for that answer.
+    known: Mutex<Option<(String, String)>>,
 }
 
 /// Says whose credentials are, as STS does with `GetCallerIdentity`.
@@ -66,21 +65,23 @@ impl<P: ProvideCredentials, A: AskAccount> ProvideCredentials for OneAccount<P, 
         let credentials = self.source.credentials().await?;
         let id = &credentials.access_key_id;
         let mut known = self.known.lock().await;
-        if known.as_ref() == Some(id) {
-            return Ok(credentials);
-        }
         let refused = |is_transient, source| CredentialsError::Provider {
             provider: format!("AccessKey {id}").into(),
             is_transient,
             source,
         };
-        let asked = self.ask.account_of(Arc::clone(&credentials)).await;
-        let found = asked.map_err(|error| refused(true, error))?;
+        let found = if let Some((_, account)) = known.as_ref().filter(|(known, _)| known == id) {
+            account.clone()
+        } else {
+            let asked = self.ask.account_of(Arc::clone(&credentials)).await;
+            let found = asked.map_err(|error| refused(true, error))?;
+            *known = Some((id.clone(), found.clone()));
+            found
+        };
         if found != self.account {
             let account = self.account.clone();
             return Err(refused(false, Box::new(OtherAccount { account, found })));
         }
-        *known = Some(id.clone());
         Ok(credentials)
     }
 

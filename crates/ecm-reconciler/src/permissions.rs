@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// The actions of ENS that are called. GetCallerIdentity of STS, which is called once at the start, is none of them: where
+/// The actions of ENS that are called. GetCallerIdentity of STS, which is called at the start and for each new AccessKey, is none of them: where
 /// it is refused, the check of the account is left out (behaviour 5.7).
 pub const ACTIONS: [&str; 29] = [
     // Reads.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ecm_policy::conditions::{Condition, ConditionType, Conditions, Reason, Refusal, Status};
 use ecm_policy::observed::Told;
-use ecm_policy::plan::{Addresses, PortStatus, Report};
-use ens_openapi::ErrorClass;
+use ecm_policy::plan::{Addresses, PortStatus, Report, Step};
+use ens_openapi::{Effect, ErrorClass};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
@@ -75,15 +75,27 @@ pub(crate) fn show_failures(report: &mut Report, done: &[Done]) {
     }
 }
 
-/// An address that nobody knows yet waits for a listener that the steps have stopped in order to change it: the plan
-/// saw it run (behaviour 4.4).
+/// An address that nobody knows yet waits for a listener that the steps have stopped, or may have, in order to change
+/// it: the plan saw it run (behaviour 4.4).
 pub(crate) fn hold_first_address(report: &mut Report, done: &[Done], published: &[String]) {
     let is_stopped = |done: &Done| {
-        done.step.condition() == ConditionType::ListenersReady
-            && matches!(done.result, Ok(Outcome::StoppedFirst))
+        matches!(done.step, Step::SetListener { .. })
+            && match &done.result {
+                Ok(outcome) => *outcome == Outcome::StoppedFirst,
+                Err(StepError::Cloud(error)) => error.effect() == Effect::Ambiguous,
+                Err(_) => false,
+            }
     };
     if published.is_empty() && done.iter().any(is_stopped) {
         report.addresses = Addresses::Keep;
+        if report.conditions.is_true(ConditionType::ListenersReady) {
+            report.conditions.set(
+                ConditionType::ListenersReady,
+                Status::False,
+                Reason::InProgress,
+                "a listener is being changed",
+            );
+        }
     }
 }
 
@@ -286,8 +298,7 @@ fn without_request_ids(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ecm_policy::listeners::{ListenerKey, Protocol};
-    use ecm_policy::plan::Step;
+    use ecm_policy::listeners::{Listener, ListenerKey, Protocol, Settings};
 
     use super::*;
 
@@ -330,11 +341,25 @@ mod tests {
     #[test]
     fn rule_4_4_a_listener_that_was_just_stopped_holds_an_address_that_nobody_knows() {
         let done = |result| {
-            let step = Step::StopListener {
+            let step = Step::SetListener {
                 load_balancer: "lb-1".to_owned(),
-                key: ListenerKey {
-                    port: 80,
-                    protocol: Protocol::Tcp,
+                listener: Listener {
+                    key: ListenerKey {
+                        port: 80,
+                        protocol: Protocol::Tcp,
+                    },
+                    description: String::new(),
+                    backend_port: 30_080,
+                    settings: Settings {
+                        scheduler: "rr".to_owned(),
+                        persistence_timeout: None,
+                        established_timeout: None,
+                        healthy_threshold: None,
+                        unhealthy_threshold: None,
+                        health_check_interval: None,
+                        health_check_connect_timeout: None,
+                        health_check_connect_port: None,
+                    },
                 },
             };
             [Done { step, result }]
@@ -347,13 +372,28 @@ mod tests {
                 },
                 ..Report::default()
             };
+            ready(&mut report);
             hold_first_address(&mut report, done, published);
-            report.addresses == Addresses::Keep
+            let is_held = report.addresses == Addresses::Keep;
+            assert_ne!(
+                is_held,
+                report.conditions.is_true(ConditionType::ListenersReady)
+            );
+            is_held
         };
         let stopped = done(Ok(Outcome::StoppedFirst));
         assert!(after(&stopped, &[]));
         assert!(!after(&stopped, &["1.2.3.4".to_owned()]));
         assert!(!after(&done(Ok(Outcome::Changed)), &[]));
+        // The stop may have taken effect, or certainly has not.
+        let action = ens_openapi::Action::new("StopLoadBalancerListener");
+        let late = ens_openapi::Error::Deadline {
+            action: action.clone(),
+            after: std::time::Duration::from_secs(10),
+        };
+        assert!(after(&done(Err(late.into())), &[]));
+        let refused = ens_openapi::Error::answer(action, "NoPermission", "no");
+        assert!(!after(&done(Err(refused.into())), &[]));
     }
 
     #[test]

@@ -388,8 +388,7 @@ impl Schema {
         if let Some(max) = self.bounds.max_length.filter(|max| length > *max) {
             faults.push(FieldError::too_long(shown, max));
         }
-        let is_time = text.contains('T') && text.parse::<jiff::Timestamp>().is_ok();
-        if self.format == Some(Format::DateTime) && !is_time {
+        if self.format == Some(Format::DateTime) && !is_date_time(text) {
             let detail = format!("{shown} in body must be of type date-time: {value}");
             faults.push(FieldError::wrong_type(shown, text, detail));
         }
@@ -515,6 +514,26 @@ fn type_name(value: &Value) -> &'static str {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     }
+}
+
+/// A time as go-openapi/strfmt takes it: RFC 3339, with seconds and with an offset of hours and minutes.
+fn is_date_time(text: &str) -> bool {
+    let has = |place: usize, allowed: &[u8]| {
+        let byte = text.as_bytes().get(place);
+        byte.is_some_and(|byte| allowed.contains(byte))
+    };
+    let has_shape =
+        has(4, b"-") && has(7, b"-") && has(10, b"Tt") && has(13, b":") && has(16, b":");
+    let fraction = text.get(19..).unwrap_or_default();
+    let offset = match fraction.strip_prefix('.') {
+        Some(digits) => digits.trim_start_matches(|c: char| c.is_ascii_digit()),
+        None => fraction,
+    };
+    let has_offset = matches!(
+        offset.as_bytes(),
+        [b'Z' | b'z'] | [b'+' | b'-', _, _, b':', _, _]
+    );
+    has_shape && has_offset && text.to_uppercase().parse::<jiff::Timestamp>().is_ok()
 }
 
 #[cfg(test)]

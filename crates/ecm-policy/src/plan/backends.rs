@@ -9,7 +9,7 @@ use super::{BATCH, Need, Plan, Step, Wait};
 use crate::annotations::{Setting, keys};
 use crate::backends::Backend;
 use crate::conditions::{ConditionType, Reason, Refusal};
-use crate::desired::Stack;
+use crate::desired::{Source, Stack};
 use crate::ledger::{BACKENDS, Ledger, Owner};
 use crate::observed::{self, LoadBalancerDetail, Observed};
 use crate::shared::Weight;
@@ -350,10 +350,12 @@ fn tell(stack: &Stack, detail: &LoadBalancerDetail, in_place: bool, plan: &mut P
     }
 }
 
-/// Whether nothing is forwarded although all is in place: there is no server, or none with a weight.
+/// Whether nothing is forwarded although all is in place: there is no server, or none with a weight. On a user's load
+/// balancer servers of the user's may have one.
 fn serves_nobody(stack: &Stack, kept: usize) -> bool {
     let mut servers = stack.backends.servers.iter();
-    kept == 0 && servers.all(|server| stack.weight_of(server) == 0)
+    let has_no_weight = |server| stack.source == Source::Managed && stack.weight_of(server) == 0;
+    kept == 0 && servers.all(has_no_weight)
 }
 
 /// What is told once the wanted servers are attached, and `kept` of those whose node is unknown.

@@ -8,7 +8,7 @@ use ecm_policy::plan::Step;
 use ens_openapi::api::backend::{AddBackendServers, RemoveBackendServers, SetBackendServers};
 use ens_openapi::api::eip::{AssociateEnsEipAddress, EipTarget, ModifyEnsEipAddressAttribute};
 use ens_openapi::api::load_balancer::LoadBalancerStatus;
-use ens_openapi::{EnsApi, ErrorClass};
+use ens_openapi::{Effect, EnsApi, ErrorClass};
 
 use super::{Done, Outcome, StepError};
 use crate::convert;
@@ -152,7 +152,8 @@ impl Write<'_> {
         // goes first then.
         if is_active && self.is_slow {
             match self.stop_load_balancer(id).await {
-                Err(StepError::Cloud(error)) if error.class() == ErrorClass::Busy => {}
+                // Whoever may not stop it may be allowed to release it.
+                Err(StepError::Cloud(error)) if error.effect() != Effect::Ambiguous => {}
                 stopped => return stopped,
             }
             self.leadership.check()?;

@@ -49,7 +49,7 @@ impl Index {
     }
 
     /// The load balancers of our own that ledgers record in a region, but for those that we asked
-    /// to be released.
+    /// to be released, and for those that nobody has seen yet: what was just made cannot vanish.
     pub fn recorded_in(&self, region: &str) -> BTreeSet<String> {
         let ledgers = self.pool_services.values().filter_map(|ps| {
             let id = ps.own_load_balancer()?;
@@ -58,6 +58,7 @@ impl Index {
         ledgers
             .filter(|(_, ledger)| ledger.placement.region == region)
             .filter(|(_, ledger)| !ledger.load_balancer.releasing)
+            .filter(|(_, ledger)| ledger.load_balancer.unseen_since.is_none())
             .map(|(id, _)| id.to_owned())
             .collect()
     }

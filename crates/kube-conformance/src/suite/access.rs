@@ -35,6 +35,10 @@ group!(
     (a_role_grants_its_verbs, "deploy/install.yaml"),
     (a_role_grants_no_other_verbs, "deploy/install.yaml"),
     (
+        a_put_that_makes_takes_the_right_to_create,
+        "kubernetes: withAuthorization in endpoints/handlers/create.go"
+    ),
+    (
         a_role_is_for_its_namespace,
         "deploy/install.yaml: Role for Leases"
     ),
@@ -189,6 +193,24 @@ async fn a_role_grants_no_other_verbs(test: Test) -> Outcome {
         .await?
         .refused(403, "Forbidden")?;
     forbidden(&robot, &SERVICES).await?;
+    Ok(())
+}
+
+async fn a_put_that_makes_takes_the_right_to_create(test: Test) -> Outcome {
+    let robot = robot(&test).await?;
+    grant(
+        &test,
+        rule(&["configmaps", "services"], &["list", "update"]),
+    )
+    .await?;
+    until_granted(&robot).await?;
+    let made = json!({"metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}});
+    let status = robot
+        .on(&SERVICES)
+        .replace(made)
+        .await?
+        .refused(403, "Forbidden")?;
+    says(&status, "cannot create resource")?;
     Ok(())
 }
 

@@ -313,7 +313,7 @@ pub(super) fn validate_addresses(pod: &Value) -> Vec<FieldError> {
 
 /// A number with a unit, such as `100m` or `1.5Gi`: k8s.io/apimachinery `pkg/api/resource/quantity.go`.
 pub(super) fn is_quantity(text: &str) -> bool {
-    let digits = text.trim_start_matches(['+', '-']);
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let end = digits
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(digits.len());

@@ -38,7 +38,7 @@ impl Accept {
             let media_type = parts.next().unwrap_or_default();
             let parameters: Vec<(&str, &str)> = parts.filter_map(|p| p.split_once('=')).collect();
             let parameter = |key| parameters.iter().find(|(k, _)| *k == key).map(|(_, v)| *v);
-            if !matches!(media_type, "application/json" | "*/*") {
+            if !matches!(media_type, "application/json" | "application/*" | "*/*") {
                 continue;
             }
             match (parameter("as"), parameter("g"), parameter("v")) {

@@ -208,19 +208,7 @@ impl Call<'_> {
 
     fn authorize(&self, route: &Route) -> Result<(), Status> {
         let asked = match route {
-            Route::Resource(request) => Attributes {
-                verb: self.verb(request),
-                group: &request.target.resource.group,
-                resource: &request.target.resource.plural,
-                subresource: request.subresource_name(),
-                // The namespace of a request about a namespace is the namespace itself.
-                namespace: if request.target.resource.is("", "Namespace") {
-                    request.name.as_deref()
-                } else {
-                    request.target.namespace.as_deref()
-                },
-                name: request.name.as_deref().unwrap_or_default(),
-            },
+            Route::Resource(request) => attributes(request, self.verb(request)),
             Route::Review(review) => Attributes {
                 verb: "create",
                 group: review.group(),
@@ -237,6 +225,16 @@ impl Call<'_> {
                 );
             }
         };
+        self.access.authorize(self.user, &asked, self.server)
+    }
+
+    /// A write that would make the object takes the right to create it as well: `withAuthorization` of kubernetes
+    /// `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/create.go`.
+    fn authorize_making(&self, request: &ResourceRequest, name: &str) -> Result<(), Status> {
+        if request.subresource.is_some() || self.server.get(&request.target, name).is_ok() {
+            return Ok(());
+        }
+        let asked = attributes(request, "create");
         self.access.authorize(self.user, &asked, self.server)
     }
 
@@ -328,6 +326,9 @@ impl Call<'_> {
             ("PUT", Some(name)) => {
                 let options = self.write_options()?;
                 let (object, warnings) = self.checked_object(target, &options)?;
+                if crate::admission::is_made_by_a_put(&target.resource) {
+                    self.authorize_making(request, name)?;
+                }
                 let server = self.server;
                 let written = match request.subresource {
                     Some(Subresource::Status) => {
@@ -343,6 +344,9 @@ impl Call<'_> {
             ("PATCH", Some(name)) => {
                 let options = self.write_options()?;
                 let (patch, warnings) = self.patch(target, &options)?;
+                if matches!(patch, Patch::Apply(_)) {
+                    self.authorize_making(request, name)?;
+                }
                 let written = if request.subresource == Some(Subresource::Status) {
                     self.server.patch_status(target, name, &patch, &options)?
                 } else {
@@ -674,6 +678,24 @@ fn with_type(
         .headers_mut()
         .insert(CONTENT_TYPE, http::HeaderValue::from_static(media_type));
     response
+}
+
+/// What a request for a resource asks of RBAC.
+fn attributes<'a>(request: &'a ResourceRequest, verb: &'a str) -> Attributes<'a> {
+    let target = &request.target;
+    Attributes {
+        verb,
+        group: &target.resource.group,
+        resource: &target.resource.plural,
+        subresource: request.subresource_name(),
+        // The namespace of a request about a namespace is the namespace itself.
+        namespace: if target.resource.is("", "Namespace") {
+            request.name.as_deref()
+        } else {
+            target.namespace.as_deref()
+        },
+        name: request.name.as_deref().unwrap_or_default(),
+    }
 }
 
 /// The verb of a request for a resource, as RBAC calls it.

@@ -197,15 +197,19 @@ async fn listen_udp(simulator: &Simulator, backend_port: u16) -> SocketAddr {
     simulator.bound_udp_address(address, 8053).unwrap()
 }
 
-/// What comes back for a datagram, and from where.
+/// What comes back for a datagram, and from where. One that nobody answers is sent again: it may have been on its way
+/// to a server that was just removed.
 async fn ask_udp(client: &UdpSocket, front: SocketAddr) -> (String, SocketAddr) {
-    client.send_to(b"ping", front).await.unwrap();
     let mut buffer = [0; 100];
-    let (length, from) = client.recv_from(&mut buffer).await.unwrap();
-    (
-        String::from_utf8_lossy(&buffer[..length]).into_owned(),
-        from,
-    )
+    loop {
+        client.send_to(b"ping", front).await.unwrap();
+        let answer = client.recv_from(&mut buffer);
+        if let Ok(answer) = tokio::time::timeout(Duration::from_millis(200), answer).await {
+            let (length, from) = answer.unwrap();
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            return (text, from);
+        }
+    }
 }
 
 #[test]
