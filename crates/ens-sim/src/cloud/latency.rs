@@ -25,7 +25,7 @@ pub struct Latency {
     pub listener_stop: Duration,
     /// From DeleteLoadBalancerListener until the listener is gone and its port is free.
     pub listener_delete: Duration,
-    /// How long one write keeps an ELB busy, where [`Switches::busy_per_elb`] is on.
+    /// How long one write keeps an ELB busy, where [`Switches::busy_per_elb`](super::Switches::busy_per_elb) is on.
     pub busy: Duration,
     /// How long lists lag: a new object is not listed yet, a released one still is.
     pub list_lag: Duration,
